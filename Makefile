@@ -1,0 +1,23 @@
+# Debian 12 with git, make and a Swift 6.3 toolchain is enough: setup installs what else is needed.
+
+.PHONY: run test lint bench format setup
+
+run: setup  # serves on 127.0.0.1:3100, the data in ./data
+	swift build --configuration release --product ledgerd
+	.build/release/ledgerd --data ./data
+
+test: setup lint
+	swift build --build-tests
+	swift test --skip-build
+
+lint:
+	swift format lint --strict --recursive Sources Tests Package.swift
+
+bench: setup
+	swift package --package-path Benchmarks benchmark
+
+format:
+	swift format --in-place --recursive Sources Tests Package.swift
+
+setup:
+	@bash .ci/setup

@@ -1,0 +1,45 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+/// One list for every target, so that none is quietly laxer than the rest.
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),  // SE-0458: `unsafe` marks each such line
+  .treatAllWarnings(as: .error),  // SE-0480
+  .enableUpcomingFeature("ExistentialAny"),  // SE-0335: `any` is visible, so findable
+  .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409: imports do not leak
+  .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // SE-0461
+  .enableUpcomingFeature("InferIsolatedConformances"),  // SE-0470
+  .enableUpcomingFeature("ImmutableWeakCaptures"),  // SE-0481
+  // `@_lifetime` on values that hold spans (Frame, ByteReader). swift-nio relies on the same flag.
+  // Drop it when the attribute loses its underscore.
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+  name: "ledger",
+  products: [
+    .library(name: "LedgerCore", targets: ["LedgerCore"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2")
+  ],
+  targets: [
+    .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+    .target(name: "CLedger"),
+    .target(
+      name: "LedgerCore",
+      dependencies: [
+        "CLMDB", "CLedger",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "CryptoExtras", package: "swift-crypto"),
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "LedgerCoreTests",
+      dependencies: ["LedgerCore", "CLedger", .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: settings),
+    .testTarget(name: "TidyTests", swiftSettings: settings),
+  ]
+)

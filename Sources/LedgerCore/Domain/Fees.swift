@@ -1,0 +1,180 @@
+/// Fees: what a payment costs, as data.
+///
+/// Life of a schedule:
+///
+///     set ──▶ waiting ──▶ current ──▶ replaced
+///              its begin, by timer
+///
+/// Invariant: exactly one schedule is current; an amount's fee never falls while the amount grows.
+public enum Fees {
+  /// The terms of a schedule: flat part, then a share, then bounds, in ledger units of the
+  /// payment's asset. The payer bears the fee, on top of the amount.
+  public struct Terms: Hashable, Sendable {
+    /// Added to every fee. At least 0.
+    public var flat: Amount
+    /// Share of the amount in hundredths of a percent, rounded up to the ledger unit. 0 to 10,000.
+    public var basisPoints: UInt32
+    /// The least fee. At least 0.
+    public var min: Amount
+    /// The greatest fee; at least ``min``.
+    public var max: Amount
+
+    /// Terms of a flat part, a share and bounds.
+    public init(
+      flat: Amount = .zero, basisPoints: UInt32, min: Amount = .zero, max: Amount = .commandMax
+    ) {
+      self.flat = flat
+      self.basisPoints = basisPoints
+      self.min = min
+      self.max = max
+    }
+
+    /// 40 basis points, rounded up: 5 costs 0.02.
+    public static let standard = Terms(basisPoints: 40)
+
+    /// The fee on `amount`, rounded up once.
+    func fee(on amount: Amount) throws(Refusal) -> Amount {
+      let share = try amount.scaledUp(by: Int128(basisPoints), over: 10_000)
+      let fee = try flat.adding(share)
+      return Swift.min(Swift.max(fee, min), max)
+    }
+
+    /// Whether every term is within its bounds.
+    var isValid: Bool {
+      let amounts = [flat, min, max]
+      return amounts.allSatisfy { $0 >= .zero && $0 <= .commandMax }
+        && basisPoints <= 10_000 && min <= max
+    }
+  }
+
+  // MARK: - Commands
+
+  /// What can be asked about fees. Operators only.
+  public enum Command: Hashable, Sendable {
+    /// Sets the terms that count from `begins`, or at once where that is ``Timestamp/none``.
+    case set(Terms, begins: Timestamp)
+  }
+
+  // MARK: - Events
+
+  /// What happens to fee schedules.
+  public enum Event: Hashable, Sendable {
+    /// A schedule was set. It counts from `begins`, when an event of its own says so.
+    case set(schedule: ScheduleNumber, terms: Terms, begins: Timestamp)
+    /// The schedule counts from here on. `effective` is its deadline, not the recorded time.
+    case began(schedule: ScheduleNumber, effective: Timestamp)
+  }
+
+  // MARK: - State
+
+  /// The schedules and which one counts.
+  struct State: ~Copyable {
+    private enum Current {}
+    struct Row: BitwiseCopyable {
+      var flat: Int128
+      var min: Int128
+      var max: Int128
+      var basisPoints: UInt64
+      /// The armed timer of its begin, or none.
+      var timer: Timers.Handle = .none
+    }
+    fileprivate var rows: Table<Kinds.Schedule, Row>
+    private var currents: Table<Current, UInt64>
+
+    init(undo: Undo) {
+      rows = Table(undo: undo)
+      currents = Table(undo: undo)
+      currents.append(0)
+    }
+
+    /// The schedule that counts now.
+    var current: ScheduleNumber { ScheduleNumber(currents[Number(1)]) }
+    /// The number that the next schedule gets.
+    var next: ScheduleNumber { rows.next }
+
+    /// The terms of a schedule that exists.
+    func terms(_ number: ScheduleNumber) -> Terms {
+      let row = rows[number]
+      return Terms(
+        flat: Amount(units: row.flat), basisPoints: UInt32(truncatingIfNeeded: row.basisPoints),
+        min: Amount(units: row.min), max: Amount(units: row.max))
+    }
+
+    mutating func add(_ terms: Terms) -> ScheduleNumber {
+      let number = rows.next
+      rows.append(
+        Row(
+          flat: terms.flat.units, min: terms.min.units, max: terms.max.units,
+          basisPoints: UInt64(terms.basisPoints)))
+      return number
+    }
+
+    mutating func begin(_ number: ScheduleNumber) { currents[Number(1)] = number.rawValue }
+
+    mutating func reserve(_ events: Int) { rows.reserve(events) }
+
+    func withBytes(_ body: (RawSpan) -> Void) {
+      rows.withBytes(body)
+      currents.withBytes(body)
+    }
+  }
+
+  // MARK: - Decide
+
+  static func decide(
+    _ command: Command, by actor: Actor, _ ledger: borrowing Ledger, at now: Timestamp,
+    into decision: inout Decision
+  ) throws(Refusal) {
+    switch command {
+    case .set(let terms, let begins):
+      guard actor.isStaff else { throw Refusal(.notPermitted) }
+      guard terms.isValid else { throw Refusal(.scheduleInvalid) }
+      let number = ledger.fees.next
+      guard number.rawValue <= UInt64(UInt32.max) else { throw Refusal(.scheduleInvalid) }
+      guard begins == .none || begins > now else { throw Refusal(.scheduleInPast) }
+      if begins == .none {
+        decision.emit(.fee(.set(schedule: number, terms: terms, begins: now)))
+        decision.emit(.fee(.began(schedule: number, effective: now)))
+      } else {
+        decision.emit(.fee(.set(schedule: number, terms: terms, begins: begins)))
+      }
+    }
+  }
+
+  /// The event of a schedule whose begin has come.
+  static func fire(_ timer: Timers.Armed) -> Event {
+    .began(schedule: ScheduleNumber(timer.subject), effective: timer.deadline)
+  }
+
+  // MARK: - Evolve
+
+  static func evolve(
+    _ state: inout State, _ timers: inout Timers, _ event: Event, _ header: Header
+  ) {
+    switch event {
+    case .set(let schedule, let terms, let begins):
+      let number = state.add(terms)
+      precondition(number == schedule, "schedules are numbered in the order of their events")
+      // One that counts at once is followed by its own event in the same command.
+      if begins > header.time {
+        state.rows[number].timer = timers.arm(
+          Timers.Armed(deadline: begins, kind: .feeScheduleBegins, subject: number.rawValue))
+      }
+    case .began(let schedule, _):
+      let timer = state.rows[schedule].timer
+      if timer.isSome {
+        timers.cancel(timer)
+        state.rows[schedule].timer = .none
+      }
+      state.begin(schedule)
+    }
+  }
+
+  // MARK: - Postings
+
+  static func postings(_ event: Event, into postings: inout Postings) {
+    switch event {
+    case .set, .began: break
+    }
+  }
+}

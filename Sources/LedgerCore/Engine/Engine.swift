@@ -1,0 +1,343 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// A ledger in a directory: submit commands, read balances and events, follow what happens.
+///
+///     let engine = try Engine.open("data")
+///     let request = try engine.preparation.request(
+///       .payment(.pay(from: a, to: .wallet(b), amount: five, asset: .none, rail: .internal)),
+///       by: .agent(ann), key: "order-17")
+///     let outcome = try await engine.submit(request)
+///
+/// One process opens one ledger. *Why*: one thread holds the state; a second writer would decide on a
+/// stale one. *Otherwise*: the second open fails at the lock, before anything is read.
+///
+/// When a call returns, what it answers is on disk. No port, no thread but one. Safe to share.
+public final class Engine: Sendable {
+  /// How a ledger is opened.
+  public struct Options: Sendable {
+    /// Whether a missing ledger is created. False to look at one that must be there.
+    public var mayCreate = true
+    /// Whether real money moves here. Fixed when the ledger is created; opening it as the other kind
+    /// is refused.
+    public var livemode = false
+    /// Opens a ledger of either kind.
+    public var mayBeEitherMode = false
+    /// The 32-byte key that seals the ledger's own keys; `nil` for one in `keys/`, which is made
+    /// with the ledger (local hosting).
+    public var masterKey: [UInt8]?
+    /// Address space for the log: the most it may grow to. Costs no disk and no memory.
+    public var mapByteCount = 1 << 40
+    /// Opens although the clock is far from the last event's time.
+    public var acceptsClock = false
+    /// Nanoseconds since 1970, UTC. Read once a batch.
+    public var clock: @Sendable () -> UInt64 = { WallClock.now() }
+
+    /// A test ledger, created where it is missing.
+    public init() {}
+  }
+
+  private let shared: Shared
+
+  private init(_ shared: Shared) { self.shared = shared }
+
+  deinit { shared.inbox.close() }
+
+  /// Makes requests of this ledger: seals texts, hashes keys, reads and writes text ids.
+  public var preparation: Preparation { shared.preparation }
+
+  // MARK: - Opening and closing
+
+  /// Opens the ledger in `directory`, or creates it.
+  ///
+  /// Folds the log from its start, so the time grows with it.
+  /// - Throws: ``StorageError/locked(holder:)`` where another process has it open,
+  ///   ``StorageError/damaged(_:)`` where bytes are not the ones that were written,
+  ///   ``StorageError/refused(_:)`` where it is another kind of ledger or directory.
+  public static func open(
+    _ directory: String, _ options: Options = Options()
+  ) throws(StorageError) -> Engine {
+    let opened = Mutex<Result<Shared, StorageError>?>(nil)
+    let isOpen = DispatchSemaphore(value: 0)
+    let thread = Thread {
+      let shared = work(directory, options) { result in
+        opened.withLock { $0 = result }
+        isOpen.signal()
+      }
+      // By now the state, the environment and the lock are gone.
+      shared?.finished.signal()
+    }
+    thread.name = "ledger"
+    thread.stackSize = 8 << 20
+    thread.start()
+    isOpen.wait()
+    guard let result = opened.withLock({ $0 }) else {
+      preconditionFailure("the engine's thread says how opening went before it signals")
+    }
+    return Engine(try result.get())
+  }
+
+  /// The engine's thread, from opening the directory to letting go of it.
+  private static func work(
+    _ directory: String, _ options: Options, _ report: (Result<Shared, StorageError>) -> Void
+  ) -> Shared? {
+    do throws(StorageError) {
+      let opening = try Opening(directory, options)
+      let shared = Shared(opening)
+      var sequencer = Sequencer(opening, shared.heads, clock: options.clock)
+      report(.success(shared))
+      sequencer.run(shared.inbox)
+      shared.heads.fail(.closed)
+      return shared
+    } catch {
+      report(.failure(error))
+      return nil
+    }
+  }
+
+  /// What the engine's thread and the engine share.
+  private final class Shared: Sendable {
+    let preparation: Preparation
+    let inbox = Inbox()
+    let heads = Heads()
+    let log: Mutex<EventLog?>
+    let finished = DispatchSemaphore(value: 0)
+
+    init(_ opening: borrowing Opening) {
+      preparation = opening.preparation
+      log = Mutex(opening.writer.log)
+      heads.publish(EventNumber(opening.batch.first.rawValue - 1))
+    }
+  }
+
+  /// Accepts nothing more, does what was accepted, and lets go of the directory. Safe to call twice.
+  public func close() {
+    shared.inbox.close()
+    shared.finished.wait()
+    shared.finished.signal()
+    shared.log.withLock { $0 = nil }
+  }
+
+  // MARK: - Submitting
+
+  /// Submits one command and waits until its outcome is durable.
+  public func submit(_ request: Request) async throws(LedgerFailure) -> Outcome {
+    try await submit([request])[0]
+  }
+
+  /// Submits a span of commands: each is done or refused by itself, in order.
+  ///
+  /// At most 65,536 at once; while as many wait, each is refused with ``Rejection/queueFull``.
+  public func submit(_ requests: [Request]) async throws(LedgerFailure) -> [Outcome] {
+    try await answer(requests, isLinked: false)
+  }
+
+  /// Submits linked commands: all are done, or none is.
+  ///
+  /// At most 1,000 commands, 4,096 events and 1 MiB. Of a refused unit, one command answers why and
+  /// the others ``Rejection/linkedCommandRefused``. Either all carry idempotency keys or none does.
+  public func submit(linked requests: [Request]) async throws(LedgerFailure) -> [Outcome] {
+    try await answer(requests, isLinked: true)
+  }
+
+  /// Submits a span and returns at once; `completion` gets the outcomes, in order, when they are
+  /// durable. It runs on the engine's thread and must not block.
+  public func submit(
+    _ requests: [Request],
+    completion: @escaping @Sendable (Result<[Outcome], LedgerFailure>) -> Void
+  ) {
+    offer(requests, isLinked: false, completion)
+  }
+
+  /// As ``submit(_:completion:)``, for one command.
+  public func submit(
+    _ request: Request,
+    completion: @escaping @Sendable (Result<Outcome, LedgerFailure>) -> Void
+  ) {
+    offer([request], isLinked: false) { result in completion(result.map { $0[0] }) }
+  }
+
+  /// Submits a span and blocks the calling thread until the outcomes are durable. Not from tasks:
+  /// they have ``submit(_:)-(Request)``.
+  public func submitAndWait(_ requests: [Request]) throws(LedgerFailure) -> [Outcome] {
+    try wait(requests, isLinked: false)
+  }
+
+  /// As ``submitAndWait(_:)-([Request])``, for one command.
+  public func submitAndWait(_ request: Request) throws(LedgerFailure) -> Outcome {
+    try wait([request], isLinked: false)[0]
+  }
+
+  /// As ``submitAndWait(_:)-([Request])``, for linked commands.
+  public func submitAndWait(linked requests: [Request]) throws(LedgerFailure) -> [Outcome] {
+    try wait(requests, isLinked: true)
+  }
+
+  private func offer(
+    _ requests: [Request], isLinked: Bool, _ completion: @escaping Inbox.Completion
+  ) {
+    do throws(Inbox.Rejected) {
+      try shared.inbox.offer(
+        .requests(requests, isLinked: isLinked, completion), commandCount: requests.count)
+    } catch {
+      switch error {
+      case .failed(let failure): completion(.failure(failure))
+      case .full:
+        let refusal = Outcome.refused(Refusal(.queueFull), event: .none, isReplay: false)
+        completion(.success(requests.map { _ in refusal }))
+      }
+    }
+  }
+
+  private func answer(
+    _ requests: [Request], isLinked: Bool
+  ) async throws(LedgerFailure) -> [Outcome] {
+    let result = await withCheckedContinuation { continuation in
+      offer(requests, isLinked: isLinked) { result in continuation.resume(returning: result) }
+    }
+    return try result.get()
+  }
+
+  private func wait(
+    _ requests: [Request], isLinked: Bool
+  ) throws(LedgerFailure) -> [Outcome] {
+    let answer = Waiting<[Outcome]>()
+    offer(requests, isLinked: isLinked) { result in answer.resolve(result) }
+    return try answer.wait().get()
+  }
+
+  // MARK: - Reading the state
+
+  /// Looks at the state, after everything submitted before; answers when what was seen is durable.
+  func read<Value: Sendable>(
+    _ look: @escaping @Sendable (borrowing Ledger) -> Value
+  ) throws(LedgerFailure) -> Value {
+    let answer = Waiting<Value>()
+    ask(look) { result in answer.resolve(result) }
+    return try answer.wait().get()
+  }
+
+  /// As ``read(_:)-(_)``, without blocking a thread.
+  func read<Value: Sendable>(
+    _ look: @escaping @Sendable (borrowing Ledger) -> Value
+  ) async throws(LedgerFailure) -> Value {
+    let result = await withCheckedContinuation { continuation in
+      ask(look) { result in continuation.resume(returning: result) }
+    }
+    return try result.get()
+  }
+
+  private func ask<Value: Sendable>(
+    _ look: @escaping @Sendable (borrowing Ledger) -> Value,
+    _ completion: @escaping @Sendable (Result<Value, LedgerFailure>) -> Void
+  ) {
+    let seen = Box<Value>()
+    let read = Inbox.Read(
+      look: { ledger in seen.put(look(ledger)) },
+      answer: { failure in completion(failure.map { .failure($0) } ?? .success(seen.take())) })
+    do throws(Inbox.Rejected) {
+      try shared.inbox.offer(.read(read), commandCount: 1)
+    } catch {
+      switch error {
+      case .failed(let failure): completion(.failure(failure))
+      case .full: completion(.failure(.queueFull))
+      }
+    }
+  }
+
+  // MARK: - Reading the log
+
+  /// The newest durable event's number.
+  public var head: EventNumber { shared.heads.head }
+
+  /// Events from number `first` on, at most `limit` and at most 64 batches; empty at the end.
+  public func events(
+    from first: EventNumber, limit: Int = 1_000
+  ) throws(LedgerFailure) -> [Recorded] {
+    try withLog { log throws(StorageError) in try log.events(from: first, limit: limit) }
+  }
+
+  /// The event of this number, or `nil`.
+  public func event(_ number: EventNumber) throws(LedgerFailure) -> Recorded? {
+    let found = try events(from: number, limit: 1).first
+    return found?.number == number ? found : nil
+  }
+
+  /// The text beside an event, field by field; `nil` where it has none.
+  public func text(of number: EventNumber) throws(LedgerFailure) -> [String]? {
+    try withLog { log throws(StorageError) in
+      guard let ciphertext = try log.ciphertext(of: number) else { return nil }
+      let commitment = try log.withFrame(number) { frame throws(StorageError) in
+        try Frame.decode(frame).commitment
+      }
+      guard let commitment = commitment ?? nil else {
+        throw .damaged("event \(number) has a note and no commitment")
+      }
+      guard let fields = preparation.open(ciphertext, commitment: commitment) else {
+        throw .damaged("the note of event \(number) is not the one that its frame commits to")
+      }
+      return fields
+    }
+  }
+
+  /// Every event from number `first` on, for ever: ends when the engine is closed or the task is
+  /// cancelled, throws where the engine failed.
+  public func follow(from first: EventNumber) -> some AsyncSequence<Recorded, any Error> {
+    let start: (next: EventNumber, buffer: ArraySlice<Recorded>) = (max(first, EventNumber(1)), [])
+    let position = Mutex(start)
+    return AsyncThrowingStream<Recorded, any Error>(unfolding: { [self] in
+      while true {
+        if let event = position.withLock({ $0.buffer.popFirst() }) { return event }
+        let next = position.withLock { $0.next }
+        guard try await shared.heads.wait(past: EventNumber(next.rawValue - 1)) else { return nil }
+        let events = try events(from: next, limit: 256)
+        guard let last = events.last else { continue }
+        position.withLock { $0 = (EventNumber(last.number.rawValue + 1), events[...]) }
+      }
+    })
+  }
+
+  private func withLog<Value>(
+    _ body: (EventLog) throws(StorageError) -> Value
+  ) throws(LedgerFailure) -> Value {
+    guard let log = shared.log.withLock({ $0 }) else { throw .closed }
+    do throws(StorageError) {
+      return try body(log)
+    } catch {
+      throw .ledgerFailed(error)
+    }
+  }
+}
+
+// MARK: - Waiting
+
+/// One value handed from the engine's thread to one that blocks for it.
+private final class Waiting<Value: Sendable>: Sendable {
+  private let result = Mutex<Result<Value, LedgerFailure>?>(nil)
+  private let isThere = DispatchSemaphore(value: 0)
+
+  func resolve(_ value: Result<Value, LedgerFailure>) {
+    result.withLock { $0 = value }
+    isThere.signal()
+  }
+
+  func wait() -> Result<Value, LedgerFailure> {
+    isThere.wait()
+    return result.withLock { $0 } ?? .failure(.outcomeUnknown)
+  }
+}
+
+/// One value that is put and then taken.
+private final class Box<Value: Sendable>: Sendable {
+  private let value = Mutex<Value?>(nil)
+
+  func put(_ new: Value) { value.withLock { $0 = new } }
+
+  func take() -> Value {
+    guard let value = value.withLock({ $0 }) else {
+      preconditionFailure("a look comes before its answer")
+    }
+    return value
+  }
+}

@@ -1,0 +1,107 @@
+import Dispatch
+import Synchronization
+
+/// What waits for the engine's thread: bounded, and full is a refusal, never a wait (`design.md` 2).
+final class Inbox: Sendable {
+  /// The most commands that wait.
+  static let commandCountMax = 65_536
+
+  /// Work for the engine's thread. Spans are answered whole, when their last batch is durable.
+  enum Job: Sendable {
+    case requests([Request], isLinked: Bool, Completion)
+    case read(Read)
+  }
+
+  typealias Completion = @Sendable (Result<[Outcome], LedgerFailure>) -> Void
+
+  /// A look at the state. `look` runs on the engine's thread; `answer` when what it saw is durable,
+  /// or with the failure that came in between.
+  struct Read: Sendable {
+    var look: @Sendable (borrowing Ledger) -> Void
+    var answer: @Sendable (LedgerFailure?) -> Void
+  }
+
+  private struct State {
+    var jobs: [Job] = []
+    var commandCount = 0
+    var isClosed = false
+    var failure: LedgerFailure?
+  }
+
+  private let state = Mutex(State())
+  private let arrived = DispatchSemaphore(value: 0)
+
+  /// Adds a job, or answers why not: the engine is closed or failed, or its queue is full.
+  func offer(_ job: Job, commandCount: Int) throws(Rejected) {
+    let (rejected, wasEmpty) = state.withLock { state -> (Rejected?, Bool) in
+      if let failure = state.failure { return (.failed(failure), false) }
+      if state.isClosed { return (.failed(.closed), false) }
+      guard state.commandCount + commandCount <= Self.commandCountMax else { return (.full, false) }
+      state.jobs.append(job)
+      state.commandCount += commandCount
+      return (nil, state.jobs.count == 1)
+    }
+    if let rejected { throw rejected }
+    if wasEmpty { arrived.signal() }
+  }
+
+  enum Rejected: Error {
+    case full
+    case failed(LedgerFailure)
+  }
+
+  /// Takes everything that waits; waits for something at most `milliseconds`. `nil` once the inbox is
+  /// closed and empty.
+  func take(waiting milliseconds: Int) -> [Job]? {
+    while true {
+      let (jobs, isDone) = state.withLock { state -> ([Job], Bool) in
+        var jobs: [Job] = []
+        swap(&jobs, &state.jobs)
+        state.commandCount = 0
+        return (jobs, state.isClosed && jobs.isEmpty)
+      }
+      if isDone { return nil }
+      if !jobs.isEmpty { return jobs }
+      if arrived.wait(timeout: .now() + .milliseconds(milliseconds)) == .timedOut { return [] }
+    }
+  }
+
+  /// Accepts nothing more; what waits is still done.
+  func close() {
+    state.withLock { $0.isClosed = true }
+    arrived.signal()
+  }
+
+  /// Accepts nothing more, because of `failure`; answers what was waiting.
+  func fail(_ failure: LedgerFailure) -> [Job] {
+    state.withLock { state in
+      state.failure = failure
+      var jobs: [Job] = []
+      swap(&jobs, &state.jobs)
+      return jobs
+    }
+  }
+}
+
+/// The engine cannot say or do what was asked; the disk or the data is why. Not a ``Rejection``.
+public enum LedgerFailure: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The command may or may not be in the log. Ask again with the same key.
+  case outcomeUnknown
+  /// The engine ended for this reason and does nothing more; open the ledger again.
+  case ledgerFailed(StorageError)
+  /// The engine was closed.
+  case closed
+  /// 65,536 commands and reads are waiting; ask again later. For reads only: a command is refused
+  /// with ``Rejection/queueFull``.
+  case queueFull
+
+  /// One sentence for a person.
+  public var description: String {
+    switch self {
+    case .outcomeUnknown: "the outcome is unknown: ask again with the same idempotency key"
+    case .ledgerFailed(let error): "the ledger stopped: \(error)"
+    case .closed: "the ledger is closed"
+    case .queueFull: "too much is waiting; ask again later"
+    }
+  }
+}

@@ -1,0 +1,208 @@
+/// Everything that happens between a path and a running engine.
+struct Opening: ~Copyable {
+  let directory: DataDirectory
+  var writer: EventLog.Writer
+  var ledger: Ledger
+  var fingerprints: Fingerprints
+  var batch: Batch
+  let preparation: Preparation
+
+  /// Locks the directory, checks it, creates the ledger where it may, and folds the log.
+  init(_ path: String, _ options: Engine.Options) throws(StorageError) {
+    let directory = try DataDirectory(path, mayCreate: options.mayCreate)
+    try MetaPages.check(directory.dataFile)
+    let hadData = File.exists(directory.dataFile)
+    if !hadData {
+      guard options.mayCreate else { throw .refused("there is no ledger in \(path)") }
+      try HeadLog.create(directory.headLog)
+    }
+    let master = try Self.masterKey(directory.masterKey, options, mayCreate: !hadData)
+    let headLog = try HeadLog(directory.headLog)
+    // A genesis that never became durable left nothing behind that anyone was told of.
+    let isEmpty = headLog.newest == nil && options.mayCreate
+    guard hadData || isEmpty else {
+      throw .damaged("\(directory.dataFile) is gone, but events were acknowledged")
+    }
+    let environment = try Environment(
+      directory: directory.log, databases: EventLog.names, mapByteCount: options.mapByteCount,
+      durability: .synced, mayCreate: isEmpty)
+    try File.syncDirectory(directory.log)
+    let log = EventLog(environment)
+    if let head = try log.head() {
+      self = try Opening(existing: log, head, directory, headLog, master, options)
+    } else {
+      guard isEmpty else { throw .damaged("the log has no head") }
+      self = try Opening(new: log, directory, headLog, master, options)
+    }
+  }
+
+  private init(
+    _ directory: consuming DataDirectory, _ writer: consuming EventLog.Writer,
+    _ ledger: consuming Ledger, _ fingerprints: consuming Fingerprints,
+    _ batch: consuming Batch, _ preparation: Preparation
+  ) {
+    self.directory = directory
+    self.writer = writer
+    self.ledger = ledger
+    self.fingerprints = fingerprints
+    self.batch = batch
+    self.preparation = preparation
+  }
+
+  // MARK: - Genesis
+
+  /// The six assets every ledger begins with, all of scale 9.
+  private static let firstAssets = [
+    "USD", "USDC.base", "USDC.ethereum", "USDC.solana", "USDm.megaeth", "USDC.e.tempo",
+  ]
+
+  private init(
+    new log: EventLog, _ directory: consuming DataDirectory, _ headLog: consuming HeadLog,
+    _ master: [UInt8], _ options: Engine.Options
+  ) throws(StorageError) {
+    let id = UInt128(littleEndianBytes: Random.bytes(16))
+    let secrets = Secrets()
+    var body: [UInt8] = []
+    for name in Self.firstAssets {
+      guard let code = AssetCode(name) else { preconditionFailure("\(name) is no asset code") }
+      body += UInt128.bytes(code.bytes) + [9, 0]
+    }
+    var ledger = Ledger()
+    var batch = Batch(first: EventNumber(1), after: .none)
+    let event = Event.genesis(
+      .opened(ledger: id, livemode: options.livemode, terms: .standard))
+    let header = Header(
+      number: EventNumber(1), time: Timestamp(nanoseconds: options.clock()), actor: .ledger)
+    ledger.evolve(event, header, body: body.span)
+    batch.append(event, header, body: body.span)
+    var writer = EventLog.Writer(log, tree: MerkleTree(), headLog: headLog, epoch: 1)
+    try writer.commit(
+      &batch,
+      records: [
+        ("format", EventLog.number(UInt64(EventLog.format))),
+        ("ledger", UInt128.bytes(id)),
+        ("epoch", EventLog.number(1)),
+        ("secrets", try secrets.sealed(with: master, ledger: id)),
+      ])
+    let fingerprints = Fingerprints(undo: ledger.undo)
+    self.init(
+      directory, writer, ledger, fingerprints, batch,
+      Preparation(ledger: id, secrets: secrets))
+  }
+
+  // MARK: - An existing ledger
+
+  private init(
+    existing log: EventLog, _ head: EventLog.Head, _ directory: consuming DataDirectory,
+    _ headLog: consuming HeadLog, _ master: [UInt8], _ options: Engine.Options
+  ) throws(StorageError) {
+    let format = try log.number("format")
+    guard format == UInt64(EventLog.format) else {
+      throw .refused(
+        "the ledger has format \(format ?? 0); this program reads \(EventLog.format)")
+    }
+    guard let idBytes = try log.record("ledger"), idBytes.count == 16,
+      let sealed = try log.record("secrets"), let before = try log.number("epoch")
+    else { throw .damaged("the meta database is incomplete") }
+    let id = UInt128(littleEndianBytes: idBytes)
+    let secrets = try Secrets(opening: sealed, with: master, ledger: id)
+    let tree = try MerkleTree(size: head.last.rawValue, peaks: head.tree)
+    try Self.check(headLog.newest, against: head, tree.root, log)
+
+    var ledger = Ledger()
+    var fingerprints = Fingerprints(undo: ledger.undo)
+    var position = Replay.Position()
+    while try Replay.fold(log, into: &ledger, &fingerprints, &position) {}
+    guard position.next.rawValue == head.last.rawValue + 1, position.time == head.time,
+      position.root == tree.root
+    else {
+      throw .damaged(
+        "the log ends at event \(position.next.rawValue - 1), its head says \(head.last)")
+    }
+    guard ledger.genesis.isOpen, ledger.genesis.ledger == id else {
+      throw .damaged("event 1 is not the genesis of this ledger")
+    }
+    guard ledger.genesis.livemode == options.livemode || options.mayBeEitherMode else {
+      throw .refused(
+        "this is a \(ledger.genesis.livemode ? "live" : "test") ledger, opened as the other kind")
+    }
+    try Self.checkClock(options.clock(), against: head.time, options)
+    let epoch = before + 1
+    try log.environment.write { transaction throws(StorageError) in
+      try EventLog.put(transaction, "epoch", EventLog.number(epoch))
+    }
+    self.init(
+      directory, EventLog.Writer(log, tree: tree, headLog: headLog, epoch: epoch), ledger,
+      fingerprints, Batch(first: position.next, after: position.time),
+      Preparation(ledger: id, secrets: secrets))
+  }
+
+  /// What was acknowledged must be there, unchanged (`reliability.md` 2.1).
+  private static func check(
+    _ newest: HeadLog.Record?, against head: EventLog.Head, _ root: Digest32, _ log: EventLog
+  ) throws(StorageError) {
+    guard let newest else {
+      guard head.last == EventNumber(1) else {
+        throw .damaged("head.log is empty, but the log has \(head.last) events")
+      }
+      return
+    }
+    guard newest.last <= head.last else {
+      throw .damaged(
+        "events \(head.last.rawValue + 1) to \(newest.last) were acknowledged and are missing")
+    }
+    var found: Digest32?
+    _ = try log.walkBlocks(from: newest.last, countMax: 1, checksum: false) {
+      header, _ throws(StorageError) in
+      if header.last == newest.last { found = header.root }
+      return false
+    }
+    guard found?.first == newest.root else {
+      throw .damaged("event \(newest.last) is not the one that was acknowledged")
+    }
+  }
+
+  /// A host that boots in 2090 must not expire everything for good (`design.md` 4.6).
+  private static func checkClock(
+    _ now: UInt64, against last: Timestamp, _ options: Engine.Options
+  ) throws(StorageError) {
+    guard !options.acceptsClock else { return }
+    let (second, days): (UInt64, UInt64) = (1_000_000_000, 366)
+    guard now + second >= last.nanoseconds else {
+      throw .refused("the clock is more than 1 s behind the last event; set it, or accept it")
+    }
+    guard now <= last.nanoseconds + days * 86_400 * second else {
+      throw .refused("the clock is more than 366 days ahead of the last event; set it, or accept it")
+    }
+  }
+
+  private static func masterKey(
+    _ path: String, _ options: Engine.Options, mayCreate: Bool
+  ) throws(StorageError) -> [UInt8] {
+    if let key = options.masterKey {
+      guard key.count == 32 else { throw .refused("the master key is \(key.count) bytes, not 32") }
+      return key
+    }
+    if let key = try File.contents(path) {
+      guard key.count == 32 else { throw .refused("\(path) is \(key.count) bytes long, not 32") }
+      return key
+    }
+    guard mayCreate else { throw .refused("\(path) is missing: nothing sealed can be opened") }
+    let key = Random.bytes(32)
+    try File.create(path, key)
+    return key
+  }
+}
+
+extension EventLog {
+  /// A record of one number.
+  func number(_ name: StaticString) throws(StorageError) -> UInt64? {
+    guard let bytes = try record(name) else { return nil }
+    guard bytes.count == 8 else { throw .damaged("meta record '\(name)' is not a number") }
+    return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
+  static func number(_ value: UInt64) -> [UInt8] {
+    (0..<8).map { UInt8(truncatingIfNeeded: value >> UInt64($0 * 8)) }
+  }
+}

@@ -1,0 +1,74 @@
+/// Folds the log into a state: how a ledger is opened, and how it is verified.
+enum Replay {
+  /// Where a fold stands.
+  struct Position {
+    /// The next event to fold.
+    var next = EventNumber(1)
+    /// The recorded time of the one before.
+    var time = Timestamp.none
+    /// The tree's root after it.
+    var root = Digest32.none
+  }
+
+  /// Folds up to `blockCount` blocks; checks each block's checksum, its place and its times. Answers
+  /// false at the end of the log.
+  static func fold(
+    _ log: EventLog, into ledger: inout Ledger, _ fingerprints: inout Fingerprints,
+    _ position: inout Position, blockCount: Int = 64
+  ) throws(StorageError) -> Bool {
+    let start = position.next
+    _ = try log.walkBlocks(from: start, countMax: blockCount, checksum: true) {
+      header, bytes throws(StorageError) in
+      guard header.first == position.next else {
+        throw .damaged("block \(header.first) stands where event \(position.next) belongs")
+      }
+      try fold(header, bytes, into: &ledger, &fingerprints, &position)
+      return true
+    }
+    return position.next > start
+  }
+
+  private static func fold(
+    _ header: Block.Header, _ bytes: RawSpan, into ledger: inout Ledger,
+    _ fingerprints: inout Fingerprints, _ position: inout Position
+  ) throws(StorageError) {
+    for index in 0..<header.count {
+      if index + 12 < header.count {
+        prefetch(try Block.frame(index + 12, of: header, in: bytes), ledger, fingerprints)
+      }
+      let frame = try Block.frame(index, of: header, in: bytes)
+      let parts = try Frame.decode(frame)
+      guard parts.time > position.time else {
+        throw .damaged("event \(position.next) is not younger than its predecessor")
+      }
+      let number = position.next
+      if parts.body.isEmpty {
+        ledger.evolve(
+          parts.event, Header(number: number, time: parts.time, actor: parts.actor), body: Span())
+      } else {
+        frame.withBytes(parts.body) { body in
+          ledger.evolve(
+            parts.event, Header(number: number, time: parts.time, actor: parts.actor), body: body)
+        }
+      }
+      if let key = parts.key { fingerprints.insert(key.fingerprint, number) }
+      position.time = parts.time
+      position.next = EventNumber(number.rawValue + 1)
+    }
+    guard header.time == position.time else {
+      throw .damaged("block \(header.first): its time is not that of its last event")
+    }
+    position.root = header.root
+  }
+
+  /// A payment's wallets and its key's place are fetched a dozen events ahead.
+  @inline(__always)
+  private static func prefetch(
+    _ frame: RawSpan, _ ledger: borrowing Ledger, _ fingerprints: borrowing Fingerprints
+  ) {
+    let (payer, payee) = Frame.walletsAhead(frame)
+    ledger.wallets.wallets.prefetch(WalletNumber(payer))
+    ledger.wallets.wallets.prefetch(WalletNumber(payee))
+    if let fingerprint = Frame.fingerprintAhead(frame) { fingerprints.prefetch(fingerprint) }
+  }
+}

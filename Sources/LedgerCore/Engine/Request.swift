@@ -1,0 +1,75 @@
+/// A command on its way to the engine: who asks, under which key, with which sealed texts.
+///
+/// Made by ``Preparation``, on the caller's thread, so that the engine only copies.
+public struct Request: Sendable {
+  /// What is asked.
+  public var command: Command
+  /// Who asks. The engine trusts it: whoever embeds the engine authenticates first.
+  public var actor: Actor
+  /// What makes a retry recognisable, if the caller gave a key.
+  public var key: IdempotencyKey?
+  /// At most two sealed texts: the command's own and, where the command registers something with a
+  /// text of its own (a tenant, an external label), that one's.
+  public var texts: [SealedText]
+
+  /// A request without texts.
+  public init(
+    _ command: Command, by actor: Actor, key: IdempotencyKey? = nil, texts: [SealedText] = []
+  ) {
+    precondition(texts.count <= 2)
+    self.command = command
+    self.actor = actor
+    self.key = key
+    self.texts = texts
+  }
+}
+
+/// Text as the log keeps it: a commitment for the frame, ciphertext for the `notes` database.
+public struct SealedText: Sendable {
+  /// SHA-256 over the fields' salted hashes (`design.md` 4.10); all zero where there is no text.
+  public var commitment: Digest32
+  /// The sealed fields and salts.
+  public var ciphertext: [UInt8]
+
+  /// No text: holds the first place where only the second is needed.
+  public static let none = SealedText(commitment: .none, ciphertext: [])
+
+  /// Whether there is a text.
+  public var isSome: Bool { !ciphertext.isEmpty }
+}
+
+/// An event as the log has it.
+public struct Recorded: Hashable, Sendable {
+  /// Position, time and actor.
+  public var header: Header
+  /// What happened.
+  public var event: Event
+
+  /// The event's position, which for a payment is the payment's number.
+  public var number: EventNumber { header.number }
+}
+
+/// What became of one command. Durable by the time that anyone sees it.
+public enum Outcome: Hashable, Sendable {
+  /// Done. The command's last event; `isReplay` where the same request was done before.
+  case done(Recorded, isReplay: Bool)
+  /// Refused; nothing moved. `event` is where the refusal is recorded, so that the same key gets it
+  /// for ever, or none where a retry may succeed.
+  case refused(Refusal, event: EventNumber, isReplay: Bool)
+
+  /// The event of a command that was done.
+  public var recorded: Recorded? {
+    switch self {
+    case .done(let recorded, _): recorded
+    case .refused: nil
+    }
+  }
+
+  /// The refusal of one that was not.
+  public var refusal: Refusal? {
+    switch self {
+    case .done: nil
+    case .refused(let refusal, _, _): refusal
+    }
+  }
+}

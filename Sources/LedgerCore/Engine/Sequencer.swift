@@ -1,0 +1,331 @@
+/// The one thread's work: due timers, idempotency, decide, evolve, encode; commit; answer.
+///
+/// Owns the state as a local value. No `await`, no lock and no allocation lies between taking a
+/// command and sealing its batch.
+struct Sequencer: ~Copyable {
+  private let directory: DataDirectory
+  private var writer: EventLog.Writer
+  private var ledger: Ledger
+  private var fingerprints: Fingerprints
+  private var batch: Batch
+  private var decision = Decision()
+  private var wall = Timestamp.none
+  private var answers: [Answer] = []
+  private let clock: @Sendable () -> UInt64
+  private let heads: Heads
+
+  /// An answer that waits for the disk.
+  private enum Answer {
+    case outcomes(Inbox.Completion, [Outcome])
+    case read(Inbox.Read)
+  }
+
+  init(_ opening: consuming Opening, _ heads: Heads, clock: @escaping @Sendable () -> UInt64) {
+    directory = opening.directory
+    writer = opening.writer
+    ledger = opening.ledger
+    fingerprints = opening.fingerprints
+    batch = opening.batch
+    self.heads = heads
+    self.clock = clock
+  }
+
+  /// Works until the inbox is closed and empty, or until the disk fails.
+  mutating func run(_ inbox: Inbox) {
+    while let jobs = inbox.take(waiting: 250) {
+      var done = 0
+      do throws(StorageError) {
+        if jobs.isEmpty { try fireDueTimers() }
+        for job in jobs {
+          try handle(job)
+          done += 1
+        }
+        try commit()
+      } catch {
+        fail(error, inbox, jobs, done)
+        return
+      }
+    }
+  }
+
+  private mutating func handle(_ job: Inbox.Job) throws(StorageError) {
+    switch job {
+    case .requests(let requests, let isLinked, let completion):
+      let outcomes = isLinked ? try unit(requests) : try span(requests)
+      answers.append(.outcomes(completion, outcomes))
+    case .read(let read):
+      try fireDueTimers()
+      read.look(ledger)
+      answers.append(.read(read))
+    }
+  }
+
+  // MARK: - Commands
+
+  private mutating func span(_ requests: [Request]) throws(StorageError) -> [Outcome] {
+    var outcomes: [Outcome] = []
+    outcomes.reserveCapacity(requests.count)
+    let ahead = 12
+    for index in requests.indices {
+      if index + ahead < requests.count { prefetch(requests[index + ahead]) }
+      try fireDueTimers()
+      outcomes.append(try perform(requests[index], inUnit: false))
+    }
+    return outcomes
+  }
+
+  /// Asks for the memory that a request a dozen places on will touch.
+  @inline(__always)
+  private func prefetch(_ request: borrowing Request) {
+    ledger.prefetch(request.command)
+    if let key = request.key { fingerprints.prefetch(key.fingerprint) }
+  }
+
+  /// One command, all or nothing.
+  @inline(__always)
+  private mutating func perform(
+    _ request: Request, inUnit: Bool
+  ) throws(StorageError) -> Outcome {
+    if let key = request.key, let known = try known(key) { return known }
+    decision.removeAll()
+    let now = nextTime
+    do throws(Refusal) {
+      try ledger.decide(request.command, by: request.actor, at: now, into: &decision)
+    } catch {
+      if inUnit { return .refused(error, event: .none, isReplay: false) }
+      return try refuse(request, error)
+    }
+    if !batch.hasRoom(for: decision.count) {
+      if inUnit {
+        return .refused(Refusal(.unitTooLarge), event: .none, isReplay: false)
+      }
+      try commit()
+    }
+    return record(request)
+  }
+
+  /// Applies the decision's events, and writes them behind the batch; the last carries the key.
+  @inline(__always)
+  private mutating func record(_ request: Request) -> Outcome {
+    let last = decision.count - 1
+    precondition(last >= 0, "a command that is not refused has an event")
+    for index in 0..<last {
+      _ = record(
+        decision[index], by: request.actor, key: nil, text: text(index, of: request))
+    }
+    let header = record(
+      decision[last], by: request.actor, key: request.key, text: text(last, of: request))
+    return .done(Recorded(header: header, event: decision[last]), isReplay: false)
+  }
+
+  @inline(__always)
+  private mutating func record(
+    _ event: Event, by actor: Actor, key: IdempotencyKey?, text: SealedText?
+  ) -> Header {
+    let header = Header(number: batch.next, time: nextTime, actor: actor)
+    ledger.evolve(event, header, body: Span())
+    batch.append(event, header, key: key, text: text)
+    if let key { fingerprints.insert(key.fingerprint, header.number) }
+    return header
+  }
+
+  @inline(__always)
+  private func text(_ index: Int, of request: Request) -> SealedText? {
+    guard !request.texts.isEmpty else { return nil }
+    switch decision.text(index) {
+    case .none: return nil
+    case .first: return request.texts[0]
+    case .second: return request.texts.count > 1 ? request.texts[1] : nil
+    }
+  }
+
+  /// A refusal, recorded where it follows from the state.
+  private mutating func refuse(
+    _ request: Request, _ refusal: Refusal
+  ) throws(StorageError) -> Outcome {
+    decision.removeAll()
+    let now = nextTime
+    do throws(Refusal) {
+      try Refusals.decide(
+        refusal, of: request.command.operation, hasKey: request.key != nil, by: request.actor,
+        ledger, at: now, into: &decision)
+    } catch {
+      return .refused(error, event: .none, isReplay: false)
+    }
+    if !batch.hasRoom(for: 1) { try commit() }
+    let header = record(decision[0], by: request.actor, key: request.key, text: nil)
+    return .refused(refusal, event: header.number, isReplay: false)
+  }
+
+  /// The time of the next event: the wall's, unless the last event is not older than that.
+  @inline(__always)
+  private var nextTime: Timestamp { max(wall, batch.time.next) }
+
+  // MARK: - Linked units
+
+  /// All or none: nothing is kept unless every command is done (`design.md` 4.2).
+  private mutating func unit(_ requests: [Request]) throws(StorageError) -> [Outcome] {
+    guard !requests.isEmpty, requests.count <= 1_000 else {
+      let refusal = Refusal(.unitTooLarge)
+      return requests.map { _ in .refused(refusal, event: .none, isReplay: false) }
+    }
+    try fireDueTimers()
+    if let known = try knownUnit(requests) { return known }
+    let eventCountMax = min(requests.count * Decision.eventCountMax, 4_096)
+    if !batch.hasRoom(for: eventCountMax) { try commit() }
+    ledger.reserve(eventCountMax)
+    fingerprints.reserve(requests.count)
+    let mark = batch.mark
+    ledger.undo.begin()
+    var outcomes: [Outcome] = []
+    for (index, request) in requests.enumerated() {
+      var outcome = try perform(request, inUnit: true)
+      if batch.count - mark.eventCount > 4_096 {
+        outcome = .refused(Refusal(.unitTooLarge), event: .none, isReplay: false)
+      }
+      if let refusal = outcome.refusal {
+        ledger.undo.rollBack()
+        batch.cut(to: mark)
+        return Self.others(
+          requests.count, but: index, try refuse(request, refusal))
+      }
+      outcomes.append(outcome)
+    }
+    ledger.undo.keep()
+    return outcomes
+  }
+
+  /// The answer to a unit of which keys were used before; `nil` where none was.
+  private mutating func knownUnit(_ requests: [Request]) throws(StorageError) -> [Outcome]? {
+    var seen: Set<UInt128> = []
+    var known: [Outcome?] = []
+    for request in requests {
+      guard let key = request.key else {
+        known.append(nil)
+        continue
+      }
+      guard seen.insert(key.fingerprint).inserted else {
+        known.append(.refused(Refusal(.idempotencyConflict), event: .none, isReplay: false))
+        continue
+      }
+      known.append(try self.known(key))
+    }
+    let isConflict = { (outcome: Outcome?) in outcome?.refusal?.reason == .idempotencyConflict }
+    let refused = known.firstIndex(where: isConflict) ?? known.firstIndex { $0?.refusal != nil }
+    if let refused, let outcome = known[refused] {
+      return Self.others(requests.count, but: refused, outcome)
+    }
+    let done = known.compactMap { $0 }
+    if done.isEmpty { return nil }
+    guard done.count == requests.count else {
+      let differ = Outcome.refused(Refusal(.linkedKeysDiffer), event: .none, isReplay: false)
+      return requests.map { _ in differ }
+    }
+    return done
+  }
+
+  /// One command's own answer; for all others, that a command of their unit was refused.
+  private static func others(_ count: Int, but index: Int, _ outcome: Outcome) -> [Outcome] {
+    let refusal = Refusal(.linkedCommandRefused)
+    var outcomes = [Outcome](
+      repeating: .refused(refusal, event: .none, isReplay: false), count: count)
+    outcomes[index] = outcome
+    return outcomes
+  }
+
+  // MARK: - Idempotency
+
+  /// What became of the request that used this key before: its outcome again, or for another
+  /// request a conflict. `nil` where the key is new.
+  @inline(__always)
+  private func known(_ key: IdempotencyKey) throws(StorageError) -> Outcome? {
+    var outcome: Outcome?
+    _ = try fingerprints.find(key.fingerprint) { number throws(StorageError) in
+      outcome = try self.outcome(of: number, key)
+      return outcome != nil
+    }
+    return outcome
+  }
+
+  /// The outcome that event `number` is, if it carries this fingerprint.
+  private func outcome(
+    of number: EventNumber, _ key: IdempotencyKey
+  ) throws(StorageError) -> Outcome? {
+    let parts =
+      number >= batch.first
+      ? try batch.withFrame(number) { frame throws(StorageError) in try Frame.decode(frame) }
+      : try writer.log.withFrame(number) { frame throws(StorageError) in
+        try Frame.decode(frame)
+      }
+    guard let parts, let stored = parts.key else {
+      throw .damaged("event \(number) should carry an idempotency key")
+    }
+    guard stored.fingerprint == key.fingerprint else { return nil }
+    guard stored.digest == key.digest else {
+      return .refused(Refusal(.idempotencyConflict), event: .none, isReplay: false)
+    }
+    if case .refusal(.recorded(_, let refusal)) = parts.event {
+      return .refused(refusal, event: number, isReplay: true)
+    }
+    let header = Header(number: number, time: parts.time, actor: parts.actor)
+    return .done(Recorded(header: header, event: parts.event), isReplay: true)
+  }
+
+  // MARK: - Timers
+
+  /// Records the events of every timer that is due, before anything else is decided. Reads the wall
+  /// clock once a batch.
+  @inline(__always)
+  private mutating func fireDueTimers() throws(StorageError) {
+    if batch.count == 0 { wall = Timestamp(nanoseconds: clock()) }
+    while ledger.timers.count > 0, let event = ledger.due(at: nextTime) {
+      if !batch.hasRoom(for: 1) { try commit() }
+      _ = record(event, by: .ledger, key: nil, text: nil)
+    }
+  }
+
+  // MARK: - Commit
+
+  /// Makes the batch durable, then answers everyone who waits for it.
+  private mutating func commit() throws(StorageError) {
+    if batch.count > 0 {
+      try writer.commit(&batch)
+      heads.publish(EventNumber(batch.first.rawValue - 1))
+    }
+    for answer in answers {
+      switch answer {
+      case .outcomes(let completion, let outcomes): completion(.success(outcomes))
+      case .read(let read): read.answer(nil)
+      }
+    }
+    answers.removeAll(keepingCapacity: true)
+  }
+
+  /// Ends the engine: who was in flight learns that the outcome is unknown, everyone later why.
+  private mutating func fail(
+    _ error: StorageError, _ inbox: Inbox, _ jobs: [Inbox.Job], _ done: Int
+  ) {
+    for answer in answers {
+      switch answer {
+      case .outcomes(let completion, _): completion(.failure(.outcomeUnknown))
+      case .read(let read): read.answer(.outcomeUnknown)
+      }
+    }
+    answers.removeAll()
+    let failure = LedgerFailure.ledgerFailed(error)
+    let waiting = inbox.fail(failure)
+    // The job at hand may have reached the disk in part; those behind it were not begun.
+    for (index, job) in jobs.enumerated() where index >= done {
+      Self.answer(job, index == done ? .outcomeUnknown : failure)
+    }
+    for job in waiting { Self.answer(job, failure) }
+    heads.fail(failure)
+  }
+
+  private static func answer(_ job: Inbox.Job, _ failure: LedgerFailure) {
+    switch job {
+    case .requests(_, _, let completion): completion(.failure(failure))
+    case .read(let read): read.answer(failure)
+    }
+  }
+}

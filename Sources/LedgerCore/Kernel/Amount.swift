@@ -1,0 +1,136 @@
+/// Money: an exact count of an asset's ledger units.
+///
+/// The scale belongs to the asset (9 for USD and USD stablecoins, so one unit is 1e-9 USD). An amount
+/// knows neither its asset nor its scale; whoever holds it does. Arithmetic is checked: a sum that
+/// leaves the range is a ``Rejection/amountOutOfRange``, never a trap reachable from input and never
+/// a wrap (`accounting.md` 2).
+public struct Amount: Hashable, Comparable, Sendable {
+  /// The count of ledger units. Negative only inside a difference, never in a balance.
+  public var units: Int128
+
+  /// An amount of `units` ledger units.
+  @inlinable
+  public init(units: Int128) {
+    self.units = units
+  }
+
+  /// No money.
+  public static let zero = Amount(units: 0)
+
+  /// The largest amount one command may name: 999,999,999,999,999,999 whole units of an asset with
+  /// scale 9 (S18). Balances may grow beyond it; 10^11 such amounts still fit `Int128`.
+  public static let commandMax = Amount(units: 999_999_999_999_999_999_999_999_999)
+
+  @inlinable
+  public static func < (a: Amount, b: Amount) -> Bool { a.units < b.units }
+
+  /// The sum, or a refusal where it leaves the range.
+  @inlinable
+  public func adding(_ other: Amount) throws(Refusal) -> Amount {
+    let (sum, overflow) = units.addingReportingOverflow(other.units)
+    guard !overflow else { throw Refusal(.amountOutOfRange) }
+    return Amount(units: sum)
+  }
+
+  /// The sum of two amounts that were checked before. Traps where that was a mistake, because a
+  /// wrong balance is worse than a stopped ledger.
+  @inlinable
+  public static func + (a: Amount, b: Amount) -> Amount { Amount(units: a.units + b.units) }
+
+  /// The difference of two amounts that were checked before; see ``+(_:_:)``.
+  @inlinable
+  public static func - (a: Amount, b: Amount) -> Amount { Amount(units: a.units - b.units) }
+
+  @inlinable
+  public static func += (a: inout Amount, b: Amount) { a = a + b }
+
+  @inlinable
+  public static func -= (a: inout Amount, b: Amount) { a = a - b }
+
+  /// `self` × `numerator` ÷ `denominator`, rounded up to the next unit.
+  ///
+  /// The one rounding of a fee (`accounting.md` 2: fee up). Refused where the product leaves
+  /// `Int128`. Both must be non-negative and the denominator positive.
+  func scaledUp(by numerator: Int128, over denominator: Int128) throws(Refusal) -> Amount {
+    precondition(units >= 0 && numerator >= 0 && denominator > 0)
+    let (product, overflow) = units.multipliedReportingOverflow(by: numerator)
+    guard !overflow else { throw Refusal(.amountOutOfRange) }
+    // A product that fits 64 bits divides twenty times faster, and almost every payment's does.
+    if product <= Int128(Int64.max) && denominator <= Int128(Int64.max) {
+      let small = Int64(truncatingIfNeeded: product)
+      let (quotient, rest) = small.quotientAndRemainder(
+        dividingBy: Int64(truncatingIfNeeded: denominator))
+      return Amount(units: Int128(rest == 0 ? quotient : quotient + 1))
+    }
+    let (quotient, rest) = product.quotientAndRemainder(dividingBy: denominator)
+    return Amount(units: rest == 0 ? quotient : quotient + 1)
+  }
+}
+
+// MARK: - Decimal text
+
+extension Amount {
+  /// Why a text is not an amount.
+  public enum TextError: Error, Hashable, Sendable {
+    /// Not `0` or digits without a leading zero, with at most one point and digits behind it.
+    case malformed
+    /// More decimals than the asset has. The value is the number of decimals allowed.
+    case tooPrecise(decimals: Int)
+    /// More than 18 digits before the point.
+    case tooLarge
+  }
+
+  /// Reads an exact decimal such as `5`, `0.005` or `12.000000001`.
+  ///
+  /// Grammar (S18): `^(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?$`, and no more decimals than `scale`. No
+  /// sign, exponent, space or leading zero; nothing is rounded. Zeros behind the last decimal of the
+  /// asset are refused too: the text claims a precision that the asset has not.
+  /// - Complexity: O(length), no allocation.
+  public init(text: some StringProtocol, scale: Int) throws(TextError) {
+    var units: Int128 = 0
+    var wholeDigits = 0
+    var decimals = -1
+    var startsWithZero = false
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"):
+        let digit = Int128(byte - UInt8(ascii: "0"))
+        if decimals >= 0 {
+          decimals += 1
+          guard decimals <= 18 else { throw .tooPrecise(decimals: scale) }
+        } else {
+          guard !startsWithZero else { throw .malformed }
+          startsWithZero = wholeDigits == 0 && digit == 0
+          wholeDigits += 1
+          guard wholeDigits <= 18 else { throw .tooLarge }
+        }
+        units = units * 10 + digit
+      case UInt8(ascii: "."):
+        guard decimals < 0, wholeDigits > 0 else { throw .malformed }
+        decimals = 0
+      default:  // not ours: any other byte
+        throw .malformed
+      }
+    }
+    guard wholeDigits > 0, decimals != 0 else { throw .malformed }
+    let given = max(decimals, 0)
+    guard given <= scale else { throw .tooPrecise(decimals: scale) }
+    for _ in given..<scale { units *= 10 }
+    self.units = units
+  }
+
+  /// The exact decimal text at `scale`, with at least `decimalsMin` decimals and no other trailing
+  /// zeros: `5` or, with two decimals, `5.00`.
+  public func text(scale: Int, decimalsMin: Int = 0) -> String {
+    precondition(scale >= 0 && scale <= 30 && decimalsMin <= scale)
+    var digits = String(units.magnitude)
+    if digits.utf8.count <= scale {
+      digits = String(repeating: "0", count: scale + 1 - digits.utf8.count) + digits
+    }
+    let whole = digits.dropLast(scale)
+    var fraction = digits.suffix(scale)
+    while fraction.utf8.count > decimalsMin, fraction.last == "0" { fraction.removeLast() }
+    let sign = units < 0 ? "-" : ""
+    return fraction.isEmpty ? "\(sign)\(whole)" : "\(sign)\(whole).\(fraction)"
+  }
+}

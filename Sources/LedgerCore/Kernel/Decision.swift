@@ -1,0 +1,45 @@
+/// The events one command produced, in order. The last of them carries the command's idempotency key
+/// and is what a retry is answered with.
+///
+/// Lives on the stack and is reused from command to command, so that deciding allocates nothing.
+/// Eight is the limit; a command that needs more is two commands.
+public struct Decision: ~Copyable {
+  /// The most events one command may produce.
+  public static let eventCountMax = 8
+
+  /// Which of the request's sealed texts an event carries.
+  enum Text: UInt8 {
+    case none, first, second
+  }
+
+  private var slots: InlineArray<8, Event>
+  private var texts: InlineArray<8, Text>
+  /// How many events there are.
+  public private(set) var count = 0
+
+  /// No events yet.
+  public init() {
+    slots = InlineArray(repeating: .fee(.began(schedule: .none, effective: .none)))
+    texts = InlineArray(repeating: .none)
+  }
+
+  /// The event at `index`, from 0.
+  public subscript(index: Int) -> Event {
+    precondition(index < count)
+    return slots[index]
+  }
+
+  func text(_ index: Int) -> Text { texts[index] }
+
+  /// Adds an event, and says which text of the request is sealed beside it.
+  @inline(__always)
+  mutating func emit(_ event: Event, with text: Text = .none) {
+    precondition(count < Self.eventCountMax)
+    slots[count] = event
+    texts[count] = text
+    count += 1
+  }
+
+  /// Forgets all events.
+  mutating func removeAll() { count = 0 }
+}

@@ -1,0 +1,120 @@
+/// Why a command was refused.
+///
+/// No money or authority moved. The raw value is public: it appears in answers and in recorded
+/// refusals, and is never reused. Failures of the disk are not rejections; see ``StorageError``.
+public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
+  // Of the unit and its key.
+  /// A linked unit of more than 1,000 commands, 4,096 events or 1 MiB.
+  case unitTooLarge = 1
+  /// Another command of the same linked unit was refused, so this one did nothing.
+  case linkedCommandRefused = 2
+  /// Of a linked unit, some keys were used before and some were not.
+  case linkedKeysDiffer = 3
+  /// The idempotency key was used before with another request.
+  case idempotencyConflict = 4
+  /// The actor's role does not allow this command.
+  case notPermitted = 5
+  /// The command exists in test ledgers only.
+  case testLedgerOnly = 6
+  /// 65,536 commands are waiting already.
+  case queueFull = 7
+  /// More recorded refusals a minute than one principal may cause.
+  case refusalRateExceeded = 8
+  /// An asset's code or scale is not one, or 65,535 assets exist.
+  case assetInvalid = 9
+
+  // Of amounts.
+  /// The amount is zero or negative.
+  case amountNotPositive = 10
+  /// The amount, or a sum that it leads to, is beyond what the ledger counts.
+  case amountOutOfRange = 11
+
+  // Identity.
+  /// No such tenant.
+  case tenantNotFound = 101
+  /// No such agent, or not yours.
+  case agentNotFound = 102
+  /// An agent of this tenant has this name already.
+  case agentNameTaken = 103
+  /// No such credential, or not yours.
+  case credentialNotFound = 104
+  /// The credential is another's already.
+  case credentialTaken = 105
+  /// No such operator.
+  case operatorNotFound = 106
+
+  // Wallets.
+  /// No such wallet, or not yours.
+  case walletNotFound = 201
+  /// No such asset.
+  case assetNotFound = 202
+  /// An asset of this code exists already.
+  case assetExists = 203
+  /// More than the faucet gives at once.
+  case fundingCapExceeded = 204
+
+  // Payments.
+  /// No such payee.
+  case payeeNotFound = 301
+  /// Payer and payee are the same wallet.
+  case selfPayment = 302
+  /// The currency is not that of both wallets.
+  case currencyDiffers = 303
+  /// The payer's available balance is less than amount and fee.
+  case insufficientFunds = 304
+
+  // Fees.
+  /// No such fee schedule.
+  case scheduleNotFound = 401
+  /// A term is negative or out of range, or the minimum is above the maximum.
+  case scheduleInvalid = 402
+  /// A fee schedule cannot begin in the past.
+  case scheduleInPast = 403
+
+  /// Whether the refusal follows from the ledger's state, so that a command with a key has it
+  /// recorded and a retry cannot flip the answer (`design.md` 4.11).
+  ///
+  /// Never recorded: what was malformed, not allowed, not found, too fast or too much.
+  public var isRecorded: Bool {
+    switch self {
+    case .agentNameTaken, .credentialTaken, .assetExists, .fundingCapExceeded, .insufficientFunds,
+      .scheduleInPast:
+      true
+    case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,
+      .notPermitted, .testLedgerOnly, .queueFull, .refusalRateExceeded, .assetInvalid,
+      .amountNotPositive, .amountOutOfRange, .tenantNotFound, .agentNotFound, .credentialNotFound,
+      .operatorNotFound, .walletNotFound, .assetNotFound, .payeeNotFound, .selfPayment,
+      .currencyDiffers, .scheduleNotFound, .scheduleInvalid:
+      false
+    }
+  }
+}
+
+/// A rejection with the numbers behind it: what bound, what was used and what was asked.
+public struct Refusal: Error, Hashable, Sendable {
+  /// Why.
+  public var reason: Rejection
+  /// What binds, in ledger units: a balance, a cap. Zero where nothing is counted.
+  public var limit: Amount
+  /// How much of the limit was used before.
+  public var used: Amount
+  /// What the command asked for, fees included.
+  public var asked: Amount
+  /// The rule that bound and its version, once policies exist; zero otherwise.
+  public var rule: UInt32
+  /// See ``rule``.
+  public var ruleVersion: UInt32
+
+  /// A refusal for `reason`, with its numbers where it has any.
+  public init(
+    _ reason: Rejection, limit: Amount = .zero, used: Amount = .zero, asked: Amount = .zero,
+    rule: UInt32 = 0, ruleVersion: UInt32 = 0
+  ) {
+    self.reason = reason
+    self.limit = limit
+    self.used = used
+    self.asked = asked
+    self.rule = rule
+    self.ruleVersion = ruleVersion
+  }
+}

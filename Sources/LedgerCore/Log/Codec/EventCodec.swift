@@ -1,0 +1,55 @@
+/// Codes and routing: an event's number on disk is written once, next to its bytes, and never reused.
+/// A list of all codes is in `LedgerCore.docc/Format.md`; a test compares the two.
+extension Event {
+  /// The version that this program writes. Older ones are upcast in ``init(code:version:from:)``.
+  static let version: UInt8 = 1
+
+  /// The code on disk.
+  var code: UInt16 {
+    switch self {
+    case .payment(let event): event.code
+    case .genesis(let event): event.code
+    case .refusal(let event): event.code
+    case .identity(let event): event.code
+    case .wallet(let event): event.code
+    case .fee(let event): event.code
+    }
+  }
+
+  /// Writes the payload.
+  @inline(__always)
+  func encode(into writer: inout ByteWriter) {
+    switch self {
+    case .payment(let event): event.encode(into: &writer)
+    case .genesis(let event): event.encode(into: &writer)
+    case .refusal(let event): event.encode(into: &writer)
+    case .identity(let event): event.encode(into: &writer)
+    case .wallet(let event): event.encode(into: &writer)
+    case .fee(let event): event.encode(into: &writer)
+    }
+  }
+
+  /// Reads a payload. An unknown code or a newer version refuses to go on: an event is never skipped.
+  @inline(__always)
+  init(code: UInt16, version: UInt8, from reader: inout ByteReader) throws(StorageError) {
+    guard version == Self.version else {
+      throw .refused("event code \(code) has version \(version), newer than this program")
+    }
+    switch code >> 8 {
+    case 0x03: self = .payment(try Payments.Event(code: code, from: &reader))
+    case 0x02: self = .wallet(try Wallets.Event(code: code, from: &reader))
+    case 0x01: self = .identity(try Identity.Event(code: code, from: &reader))
+    case 0x04: self = .fee(try Fees.Event(code: code, from: &reader))
+    default:  // not ours: a number from the disk
+      switch code {
+      case 0x0001: self = .genesis(try Genesis.Event(from: &reader))
+      case 0x0002: self = .refusal(try Refusals.Event(from: &reader))
+      default: throw Self.unknown(code)  // not ours: a number from the disk
+      }
+    }
+  }
+
+  static func unknown(_ code: UInt16) -> StorageError {
+    .refused("event code \(code) is of a newer version; open the ledger with the program that wrote it")
+  }
+}

@@ -1,0 +1,108 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Musl
+#endif
+
+/// The directory a ledger lies in, and the lock that keeps a second writer out.
+///
+///     DIR/            0700, and every file 0600
+///       log/          the LMDB environment
+///       head.log      what was acknowledged last
+///       daemon.lock   who has it open: the pid, under flock(2)
+///       keys/         the master key, in local hosting
+struct DataDirectory: ~Copyable {
+  let path: String
+  private let lock: File
+
+  /// Creates the directory where it is missing, checks that it is ours alone, and locks it.
+  init(_ path: String, mayCreate: Bool) throws(StorageError) {
+    if !File.exists(path) {
+      guard mayCreate else { throw .refused("there is no ledger in \(path)") }
+      try Self.make(path)
+    }
+    try Self.check(path)
+    let lock = try File(path + "/daemon.lock", flags: O_RDWR | O_CREAT)
+    guard try lock.lock() else {
+      let text = String(decoding: try lock.read(at: 0, count: 16), as: UTF8.self)
+      throw .locked(holder: Int32(text.prefix { $0.isNumber }) ?? 0)
+    }
+    try lock.truncate()
+    try lock.write(Array("\(getpid())\n".utf8).span, at: 0)
+    if mayCreate {
+      for part in ["/log", "/keys"] where !File.exists(path + part) { try Self.make(path + part) }
+    }
+    self.path = path
+    self.lock = lock
+  }
+
+  var log: String { path + "/log" }
+  var headLog: String { path + "/head.log" }
+  var keys: String { path + "/keys" }
+  var masterKey: String { path + "/keys/master.key" }
+  var dataFile: String { path + "/log/data.mdb" }
+
+  private static func make(_ path: String) throws(StorageError) {
+    guard unsafe mkdir(path, 0o700) == 0 else { throw .system("mkdir", path) }
+    let parent = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+    try File.syncDirectory(parent.isEmpty ? "/" : parent)
+  }
+
+  private static func check(_ path: String) throws(StorageError) {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { throw .system("stat", path) }
+    guard status.st_mode & S_IFMT == S_IFDIR else { throw .refused("\(path) is not a directory") }
+    guard status.st_uid == geteuid() else {
+      throw .refused("\(path) belongs to another user (\(status.st_uid))")
+    }
+    guard status.st_mode & 0o077 == 0 else {
+      throw .refused("\(path) is open to other users; run: chmod 0700 \(path)")
+    }
+  }
+}
+
+/// LMDB's two meta pages, read as bytes before LMDB trusts them (`reliability.md` 2.1).
+enum MetaPages {
+  /// Refuses a data file that is shorter than it says or whose meta pages cannot be.
+  static func check(_ path: String) throws(StorageError) {
+    guard File.exists(path) else { return }
+    let file = try File(path, flags: O_RDONLY)
+    let size = try file.byteCount
+    guard size > 0 else { return }
+    let bytes = try file.read(at: 0, count: 8192)
+    guard bytes.count == 8192 else {
+      throw .damaged("\(path) is \(size) bytes long: its meta pages are cut off")
+    }
+    let first = try transaction(of: 0, in: bytes, path, size)
+    let second = try transaction(of: 1, in: bytes, path, size)
+    let areNeighbours = max(first, second) - min(first, second) <= 1
+    guard areNeighbours, first % 2 == 0, second % 2 == 1 || second == 0 else {
+      throw .damaged("\(path): its meta pages are of transactions \(first) and \(second)")
+    }
+  }
+
+  /// One page: 16 bytes of page header, then LMDB's `MDB_meta`.
+  private static func transaction(
+    of number: Int, in bytes: [UInt8], _ path: String, _ size: Int
+  ) throws(StorageError) -> UInt64 {
+    let page = unsafe bytes.span.bytes.extracting(number * 4096..<(number + 1) * 4096)
+    let place = "\(path): meta page \(number)"
+    let flags: UInt16 = page.load(at: 10)
+    guard page.load(at: 0) as UInt64 == UInt64(number), flags & 0x08 != 0,
+      page.load(at: 16) as UInt32 == 0xBEEF_C0DE, page.load(at: 20) as UInt32 == 1
+    else { throw .damaged("\(place) is not one of LMDB's") }
+    let pageByteCount: UInt32 = page.load(at: 40)
+    guard pageByteCount == 4096 else { throw .damaged("\(place): a page size of \(pageByteCount)") }
+    let last: UInt64 = page.load(at: 136)
+    guard last < 1 << 40, (last + 1) * 4096 <= UInt64(size) else {
+      throw .damaged("\(path) is \(size) bytes long, but page \(last) is in use: it was cut short")
+    }
+    for database in 0..<2 {
+      let root: UInt64 = page.load(at: 40 + database * 48 + 40)
+      guard root == .max || (root >= 2 && root <= last) else {
+        throw .damaged("\(place): a root outside the file")
+      }
+    }
+    return page.load(at: 144)
+  }
+}

@@ -1,0 +1,354 @@
+import CLMDB
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Musl
+#endif
+
+/// One LMDB environment: the only file that knows LMDB (its traps: `reliability.md` 6).
+///
+/// Opened once in a process; a second open of the same directory is refused, because closing one of
+/// two would drop the other's locks. Never `WRITEMAP`, `NOMETASYNC` or `DUPSORT`.
+@safe
+final class Environment: @unchecked Sendable {
+  // Safe: LMDB serialises writers itself and gives each read transaction its own snapshot; the
+  // handles below are set once.
+  private let environment: OpaquePointer
+  private let databases: [MDB_dbi]
+  private let identity: FileIdentity
+
+  /// A named database, by its place in the list the environment was opened with.
+  struct Database: Hashable, Sendable {
+    var index: Int
+  }
+
+  /// How commits reach the disk.
+  enum Durability: Sendable {
+    /// Every commit is synced: LMDB's default.
+    case synced
+    /// The system writes when it likes. For what can be rebuilt from the log.
+    case unsynced
+  }
+
+  private struct FileIdentity: Hashable {
+    var device: UInt64
+    var inode: UInt64
+  }
+
+  private static let open = Mutex<Set<FileIdentity>>([])
+
+  /// Opens, or where `mayCreate` creates, the environment in `directory` with these databases.
+  ///
+  /// - `mapByteCount`: address space, not disk: the most that the file may grow to.
+  init(
+    directory: String, databases names: [String], mapByteCount: Int, durability: Durability,
+    mayCreate: Bool
+  ) throws(StorageError) {
+    var created: OpaquePointer?
+    try unsafe Self.check(mdb_env_create(&created), "mdb_env_create")
+    guard let environment = unsafe created else { preconditionFailure("LMDB gave no environment") }
+    var identity = FileIdentity(device: 0, inode: 0)
+    do throws(StorageError) {
+      try unsafe Self.check(mdb_env_set_mapsize(environment, mapByteCount), "mdb_env_set_mapsize")
+      let count = UInt32(names.count)
+      try unsafe Self.check(mdb_env_set_maxdbs(environment, count), "mdb_env_set_maxdbs")
+      try unsafe Self.check(mdb_env_set_maxreaders(environment, 1024), "mdb_env_set_maxreaders")
+      identity = try Self.register(directory)
+    } catch {
+      unsafe mdb_env_close(environment)
+      throw error
+    }
+    do throws(StorageError) {
+      let flags = UInt32(MDB_NOTLS) | (durability == .unsynced ? UInt32(MDB_NOSYNC) : 0)
+      try unsafe Self.check(
+        mdb_env_open(environment, directory, flags, 0o600), "mdb_env_open \(directory)")
+      // A program started by us must not inherit the file (`reliability.md` E11).
+      var descriptor: Int32 = -1
+      try unsafe Self.check(mdb_env_get_fd(environment, &descriptor), "mdb_env_get_fd")
+      _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+      var dead: Int32 = 0
+      try unsafe Self.check(mdb_reader_check(environment, &dead), "mdb_reader_check")
+      unsafe databases = try Self.open(names, in: environment, mayCreate: mayCreate)
+    } catch {
+      unsafe mdb_env_close(environment)
+      Self.open.withLock { open in _ = open.remove(identity) }
+      throw error
+    }
+    unsafe self.environment = environment
+    self.identity = identity
+  }
+
+  deinit {
+    unsafe mdb_env_close(environment)
+    Self.open.withLock { open in _ = open.remove(identity) }
+  }
+
+  /// LMDB's version, for messages.
+  static var version: String { unsafe String(cString: mdb_version(nil, nil, nil)) }
+
+  /// Runs `body` on a snapshot. Keep it under 100 ms and copy what outlives it: spans point into the
+  /// map and die with the transaction.
+  func read<Result>(
+    _ body: (borrowing Transaction) throws(StorageError) -> Result
+  ) throws(StorageError) -> Result {
+    var begun: OpaquePointer?
+    try unsafe Self.check(
+      mdb_txn_begin(environment, nil, UInt32(MDB_RDONLY), &begun), "mdb_txn_begin")
+    guard let handle = unsafe begun else { preconditionFailure("LMDB gave no transaction") }
+    defer { unsafe mdb_txn_abort(handle) }
+    return try body(unsafe Transaction(handle: handle, databases: databases))
+  }
+
+  /// Runs `body` in the write transaction and commits it; when this returns, a synced environment has
+  /// it on disk. Anything thrown aborts it whole.
+  func write<Result>(
+    _ body: (borrowing Transaction) throws(StorageError) -> Result
+  ) throws(StorageError) -> Result {
+    var begun: OpaquePointer?
+    try unsafe Self.check(mdb_txn_begin(environment, nil, 0, &begun), "mdb_txn_begin")
+    guard let handle = unsafe begun else { preconditionFailure("LMDB gave no transaction") }
+    let result: Result
+    do throws(StorageError) {
+      result = try body(unsafe Transaction(handle: handle, databases: databases))
+    } catch {
+      unsafe mdb_txn_abort(handle)
+      throw error
+    }
+    // After a failed commit the handle is gone: never abort it again.
+    try unsafe Self.check(mdb_txn_commit(handle), "mdb_txn_commit")
+    return result
+  }
+
+  /// The last committed transaction's number and the bytes in use.
+  var usage: (transaction: UInt64, byteCount: Int) {
+    var info = unsafe MDB_envinfo()
+    var status = MDB_stat()
+    _ = unsafe mdb_env_info(environment, &info)
+    _ = unsafe mdb_env_stat(environment, &status)
+    let pages = unsafe Int(info.me_last_pgno) + 1
+    return (unsafe UInt64(info.me_last_txnid), pages * Int(status.ms_psize))
+  }
+
+  static func check(_ code: Int32, _ operation: String) throws(StorageError) {
+    guard code != 0 else { return }
+    let message = unsafe String(cString: mdb_strerror(code))
+    throw .call(operation, code: code, message: message)
+  }
+
+  private static func register(_ directory: String) throws(StorageError) -> FileIdentity {
+    var status = stat()
+    guard unsafe stat(directory, &status) == 0 else { throw .system("stat", directory) }
+    let identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    let isNew = open.withLock { open in open.insert(identity).inserted }
+    guard isNew else { throw .locked(holder: getpid()) }
+    return identity
+  }
+
+  private static func open(
+    _ names: [String], in environment: OpaquePointer, mayCreate: Bool
+  ) throws(StorageError) -> [MDB_dbi] {
+    var begun: OpaquePointer?
+    let flags = mayCreate ? 0 : UInt32(MDB_RDONLY)
+    try unsafe check(mdb_txn_begin(environment, nil, flags, &begun), "mdb_txn_begin")
+    guard let handle = unsafe begun else { preconditionFailure("LMDB gave no transaction") }
+    var handles: [MDB_dbi] = []
+    for name in names {
+      var database: MDB_dbi = 0
+      let code = unsafe mdb_dbi_open(handle, name, mayCreate ? UInt32(MDB_CREATE) : 0, &database)
+      guard code == 0 else {
+        unsafe mdb_txn_abort(handle)
+        guard code != MDB_NOTFOUND else { throw .damaged("database '\(name)' is missing") }
+        try check(code, "mdb_dbi_open \(name)")
+        return []
+      }
+      handles.append(database)
+    }
+    try unsafe check(mdb_txn_commit(handle), "mdb_txn_commit")
+    return handles
+  }
+}
+
+// MARK: - Transactions
+
+extension Environment {
+  /// One transaction, on the thread that began it.
+  @safe
+  struct Transaction: ~Copyable {
+    fileprivate let handle: OpaquePointer
+    fileprivate let databases: [MDB_dbi]
+
+    /// The value of `key`, handed to `body`; `nil` where there is none.
+    func get<Result>(
+      _ database: Database, _ key: Key,
+      _ body: (RawSpan) throws(StorageError) -> Result
+    ) throws(StorageError) -> Result? {
+      var key = key
+      let size = key.byteCount
+      var found = unsafe MDB_val()
+      let code = unsafe withUnsafeMutableBytes(of: &key.bytes) { bytes in
+        var name = unsafe MDB_val(mv_size: size, mv_data: bytes.baseAddress)
+        return unsafe mdb_get(handle, databases[database.index], &name, &found)
+      }
+      guard code != MDB_NOTFOUND else { return nil }
+      try check(code, "mdb_get")
+      return try body(unsafe UnsafeRawBufferPointer(start: found.mv_data, count: found.mv_size).bytes)
+    }
+
+    /// Stores `value` under `key`, replacing what was there.
+    func put(_ database: Database, _ key: Key, _ value: RawSpan) throws(StorageError) {
+      try put(database, key, value, flags: 0)
+    }
+
+    /// Stores `value` under a key that is greater than every other in the database.
+    func append(_ database: Database, _ key: Key, _ value: RawSpan) throws(StorageError) {
+      try put(database, key, value, flags: UInt32(MDB_APPEND))
+    }
+
+    private func put(
+      _ database: Database, _ key: Key, _ value: RawSpan, flags: UInt32
+    ) throws(StorageError) {
+      var key = key
+      let size = key.byteCount
+      let code = unsafe value.withUnsafeBytes { bytes in
+        unsafe withUnsafeMutableBytes(of: &key.bytes) { name in
+          var name = unsafe MDB_val(mv_size: size, mv_data: name.baseAddress)
+          // LMDB only reads the value; the C type does not say so.
+          var data = unsafe MDB_val(
+            mv_size: bytes.count, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+          return unsafe mdb_put(handle, databases[database.index], &name, &data, flags)
+        }
+      }
+      try check(code, "mdb_put")
+    }
+
+    /// Removes `key` if it is there.
+    func remove(_ database: Database, _ key: Key) throws(StorageError) {
+      var key = key
+      let size = key.byteCount
+      let code = unsafe withUnsafeMutableBytes(of: &key.bytes) { bytes in
+        var name = unsafe MDB_val(mv_size: size, mv_data: bytes.baseAddress)
+        return unsafe mdb_del(handle, databases[database.index], &name, nil)
+      }
+      if code != MDB_NOTFOUND { try check(code, "mdb_del") }
+    }
+
+    /// How many keys the database has.
+    func count(_ database: Database) throws(StorageError) -> Int {
+      var status = MDB_stat()
+      try unsafe check(mdb_stat(handle, databases[database.index], &status), "mdb_stat")
+      return Int(status.ms_entries)
+    }
+
+    /// Where a walk begins.
+    enum Start {
+      /// At the first key.
+      case first
+      /// At the last key.
+      case last
+      /// At the greatest key that is not greater than this one.
+      case atOrBefore(Key)
+      /// At the smallest key that is not smaller than this one.
+      case atOrAfter(Key)
+    }
+
+    /// Walks entries in the order of their keys, until `body` answers false.
+    func walk(
+      _ database: Database, from start: Start,
+      _ body: (Key, RawSpan) throws(StorageError) -> Bool
+    ) throws(StorageError) {
+      var opened: OpaquePointer?
+      try unsafe check(
+        mdb_cursor_open(handle, databases[database.index], &opened), "mdb_cursor_open")
+      guard let cursor = unsafe opened else { preconditionFailure("LMDB gave no cursor") }
+      defer { unsafe mdb_cursor_close(cursor) }
+      var name = unsafe MDB_val()
+      var value = unsafe MDB_val()
+      var code = unsafe seek(cursor, start, &name, &value)
+      while code != MDB_NOTFOUND {
+        try check(code, "mdb_cursor_get")
+        let key = unsafe Key(UnsafeRawBufferPointer(start: name.mv_data, count: name.mv_size))
+        let bytes = unsafe UnsafeRawBufferPointer(start: value.mv_data, count: value.mv_size)
+        guard try body(key, unsafe bytes.bytes) else { return }
+        code = unsafe mdb_cursor_get(cursor, &name, &value, MDB_NEXT)
+      }
+    }
+
+    private func seek(
+      _ cursor: OpaquePointer, _ start: Start, _ name: inout MDB_val, _ value: inout MDB_val
+    ) -> Int32 {
+      switch start {
+      case .first: return unsafe mdb_cursor_get(cursor, &name, &value, MDB_FIRST)
+      case .last: return unsafe mdb_cursor_get(cursor, &name, &value, MDB_LAST)
+      case .atOrAfter(let key): return unsafe range(cursor, key, &name, &value)
+      case .atOrBefore(let key):
+        let code = unsafe range(cursor, key, &name, &value)
+        if code == MDB_NOTFOUND { return unsafe mdb_cursor_get(cursor, &name, &value, MDB_LAST) }
+        let found = unsafe Key(UnsafeRawBufferPointer(start: name.mv_data, count: name.mv_size))
+        if code != 0 || found == key { return code }
+        return unsafe mdb_cursor_get(cursor, &name, &value, MDB_PREV)
+      }
+    }
+
+    private func range(
+      _ cursor: OpaquePointer, _ key: Key, _ name: inout MDB_val, _ value: inout MDB_val
+    ) -> Int32 {
+      var key = key
+      let size = key.byteCount
+      return unsafe withUnsafeMutableBytes(of: &key.bytes) { bytes in
+        unsafe name = MDB_val(mv_size: size, mv_data: bytes.baseAddress)
+        return unsafe mdb_cursor_get(cursor, &name, &value, MDB_SET_RANGE)
+      }
+    }
+
+    private func check(_ code: Int32, _ operation: String) throws(StorageError) {
+      try Environment.check(code, operation)
+    }
+  }
+
+  /// A key of at most 32 bytes; integers in it are big-endian, so that LMDB's order is theirs.
+  struct Key: Equatable {
+    fileprivate var bytes: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    fileprivate(set) var byteCount = 0
+
+    /// One integer.
+    init(_ number: UInt64) {
+      bytes.0 = number.bigEndian
+      byteCount = 8
+    }
+
+    /// Two integers, the first deciding.
+    init(_ first: UInt64, _ second: UInt64) {
+      bytes = (first.bigEndian, second.bigEndian, 0, 0)
+      byteCount = 16
+    }
+
+    /// A name of at most 32 bytes of ASCII.
+    init(_ name: StaticString) {
+      let count = name.utf8CodeUnitCount
+      precondition(count <= 32)
+      unsafe withUnsafeMutableBytes(of: &bytes) { bytes in
+        unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(start: name.utf8Start, count: count))
+      }
+      byteCount = count
+    }
+
+    fileprivate init(_ source: UnsafeRawBufferPointer) {
+      // Every key in our databases was made by the initialisers above; a longer one is damage and
+      // compares unequal to all of them.
+      let count = min(source.count, 32)
+      unsafe withUnsafeMutableBytes(of: &bytes) { bytes in
+        unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<count]))
+      }
+      byteCount = source.count
+    }
+
+    /// The first integer of the key.
+    var first: UInt64 { UInt64(bigEndian: bytes.0) }
+    /// The second integer of the key.
+    var second: UInt64 { UInt64(bigEndian: bytes.1) }
+
+    static func == (a: Key, b: Key) -> Bool { a.byteCount == b.byteCount && a.bytes == b.bytes }
+  }
+}

@@ -1,0 +1,241 @@
+/// The append-only log in LMDB: reading. Writing is ``EventLog/Writer``.
+///
+/// Safe to use from any thread; each read is a transaction of its own.
+final class EventLog: Sendable {
+  typealias Database = Environment.Database
+  typealias Key = Environment.Key
+
+  static let blocks = Database(index: 0)
+  static let notes = Database(index: 1)
+  static let tree = Database(index: 2)
+  static let meta = Database(index: 3)
+  static let names = ["blocks", "notes", "tree", "meta"]
+
+  /// The format of everything in the directory; a program opens only its own.
+  static let format: UInt32 = 1
+
+  let environment: Environment
+
+  init(_ environment: Environment) { self.environment = environment }
+
+  /// The newest event as the environment has it, with the tree over all events.
+  struct Head {
+    var last: EventNumber
+    var time: Timestamp
+    var tree: [Digest32]
+  }
+
+  /// Reads the head; `nil` in an environment whose genesis was never committed.
+  func head() throws(StorageError) -> Head? {
+    try environment.read { transaction throws(StorageError) in
+      try transaction.get(Self.meta, Key("head")) { bytes throws(StorageError) in
+        try Self.decodeHead(bytes)
+      }
+    }
+  }
+
+  /// Hands the frame of an event to `body`; `nil` where the log has none of this number.
+  func withFrame<Result>(
+    _ number: EventNumber, _ body: (RawSpan) throws(StorageError) -> Result
+  ) throws(StorageError) -> Result? {
+    try environment.read { transaction throws(StorageError) in
+      var result: Result?
+      try transaction.walk(
+        Self.blocks, from: .atOrBefore(Key(number.rawValue))
+      ) { key, bytes throws(StorageError) in
+        let header = try Block.header(of: bytes, key: EventNumber(key.first), checksum: false)
+        guard number.isSome, number >= header.first, number <= header.last else { return false }
+        let index = Int(number.rawValue - header.first.rawValue)
+        result = try body(try Block.frame(index, of: header, in: bytes))
+        return false
+      }
+      return result
+    }
+  }
+
+  /// Hands the blocks from the one that holds `first` on to `body`, in order, until it answers false
+  /// or `countMax` were seen. Answers where to go on: the number after the last event seen.
+  func walkBlocks(
+    from first: EventNumber, countMax: Int, checksum: Bool,
+    _ body: (Block.Header, RawSpan) throws(StorageError) -> Bool
+  ) throws(StorageError) -> EventNumber {
+    var next = first
+    var seen = 0
+    try environment.read { transaction throws(StorageError) in
+      try transaction.walk(
+        Self.blocks, from: .atOrBefore(Key(first.rawValue))
+      ) { key, bytes throws(StorageError) in
+        let header = try Block.header(of: bytes, key: EventNumber(key.first), checksum: checksum)
+        guard header.last >= first else { return true }
+        guard header.first <= next else {
+          throw .damaged("the log has no events from \(next) to \(header.first)")
+        }
+        next = EventNumber(header.last.rawValue + 1)
+        seen += 1
+        return try body(header, bytes) && seen < countMax
+      }
+    }
+    return next
+  }
+
+  /// Events from `first` on, at most `limit`.
+  func events(from first: EventNumber, limit: Int) throws(StorageError) -> [Recorded] {
+    var events: [Recorded] = []
+    guard limit > 0 else { return [] }
+    let start = max(first, EventNumber(1))
+    _ = try walkBlocks(from: start, countMax: 64, checksum: false) {
+      header, bytes throws(StorageError) in
+      let skip = start > header.first ? Int(start.rawValue - header.first.rawValue) : 0
+      for index in skip..<header.count where events.count < limit {
+        let number = EventNumber(header.first.rawValue + UInt64(index))
+        let parts = try Frame.decode(try Block.frame(index, of: header, in: bytes))
+        events.append(
+          Recorded(
+            header: Header(number: number, time: parts.time, actor: parts.actor),
+            event: parts.event))
+      }
+      return events.count < limit
+    }
+    return events
+  }
+
+  /// The ciphertext beside an event, or `nil` where it has none.
+  func ciphertext(of number: EventNumber) throws(StorageError) -> [UInt8]? {
+    try environment.read { transaction throws(StorageError) in
+      var found: [UInt8]?
+      try transaction.walk(
+        Self.blocks, from: .atOrBefore(Key(number.rawValue))
+      ) { key, bytes throws(StorageError) in
+        let block = EventNumber(key.first)
+        let header = try Block.header(of: bytes, key: block, checksum: false)
+        guard number <= header.last else { return false }
+        _ = try transaction.get(Self.notes, key) { notes throws(StorageError) in
+          try Notes.decode(notes, block: block) { index, text throws(StorageError) in
+            if block.rawValue + UInt64(index) == number.rawValue { found = text.copied() }
+          }
+        }
+        return false
+      }
+      return found
+    }
+  }
+
+  /// A record of the `meta` database.
+  func record(_ name: StaticString) throws(StorageError) -> [UInt8]? {
+    try environment.read { transaction throws(StorageError) in
+      try transaction.get(Self.meta, Key(name)) { bytes throws(StorageError) in bytes.copied() }
+    }
+  }
+
+  // MARK: - The head's record
+
+  /// Number 8, time 8, peaks 32 each, highest level first.
+  static func encodeHead(_ head: Head) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: 16 + head.tree.count * 32)
+    unsafe bytes.withUnsafeMutableBytes { buffer in
+      guard let base = buffer.baseAddress else { return }
+      var writer = unsafe ByteWriter(at: base)
+      writer.put(head.last)
+      writer.put(head.time)
+      for peak in head.tree {
+        writer.put(peak.first)
+        writer.put(peak.second)
+      }
+    }
+    return bytes
+  }
+
+  private static func decodeHead(_ bytes: RawSpan) throws(StorageError) -> Head {
+    var reader = ByteReader(bytes)
+    let last: EventNumber = try reader.number()
+    let time = try reader.time()
+    var tree: [Digest32] = []
+    for _ in 0..<last.rawValue.nonzeroBitCount {
+      tree.append(Digest32(first: try reader.take(), second: try reader.take()))
+    }
+    try reader.finish()
+    return Head(last: last, time: time, tree: tree)
+  }
+}
+
+// MARK: - Writing
+
+extension EventLog {
+  /// The one writer of a log: commits sealed batches.
+  struct Writer: ~Copyable {
+    let log: EventLog
+    private(set) var tree: MerkleTree
+    private var headLog: HeadLog
+    private let epoch: UInt64
+
+    init(
+      _ log: EventLog, tree: consuming MerkleTree, headLog: consuming HeadLog, epoch: UInt64
+    ) {
+      self.log = log
+      self.tree = tree
+      self.headLog = headLog
+      self.epoch = epoch
+    }
+
+    /// Makes a batch durable: one transaction, then the record in `head.log`. When this returns, the
+    /// callers may be answered. Extra records of `meta` are for genesis only.
+    mutating func commit(
+      _ batch: inout Batch, records: [(name: StaticString, bytes: [UInt8])] = []
+    ) throws(StorageError) {
+      let before = tree.size
+      batch.seal(&tree)
+      let last = EventNumber(batch.next.rawValue - 1)
+      let head = EventLog.encodeHead(Head(last: last, time: batch.time, tree: tree.storedPeaks))
+      let nodes = batch.nodes
+      let notes = batch.notes()
+      let key = Key(batch.first.rawValue)
+      try batch.withBlock { block throws(StorageError) in
+        try log.environment.write { transaction throws(StorageError) in
+          if records.isEmpty { try assertMine(transaction, size: before) }
+          for record in records {
+            try transaction.put(EventLog.meta, Key(record.name), unsafe record.bytes.span.bytes)
+          }
+          try transaction.append(EventLog.blocks, key, block)
+          if let notes { try transaction.append(EventLog.notes, key, unsafe notes.span.bytes) }
+          for node in nodes {
+            try transaction.put(
+              EventLog.tree, Key(node.level, node.index), unsafe node.hash.bytes.span.bytes)
+          }
+          try transaction.put(EventLog.meta, Key("head"), unsafe head.span.bytes)
+        }
+      }
+      try headLog.append(
+        last: last, transaction: log.environment.usage.transaction, root: tree.root, epoch: epoch)
+      batch.reset()
+    }
+
+    /// A second writer that slipped past the lock would have raised the epoch (`design.md` 4.12).
+    private func assertMine(
+      _ transaction: borrowing Environment.Transaction, size: UInt64
+    ) throws(StorageError) {
+      let stored = try transaction.get(EventLog.meta, Key("epoch")) {
+        bytes throws(StorageError) in
+        var reader = ByteReader(bytes)
+        return try reader.take(UInt64.self)
+      }
+      guard stored == epoch else {
+        throw .damaged("another writer opened the ledger: epoch \(stored ?? 0), not \(epoch)")
+      }
+      let last = try transaction.get(EventLog.meta, Key("head")) { bytes throws(StorageError) in
+        try EventLog.decodeHead(bytes).last
+      }
+      guard last?.rawValue == size else {
+        throw .damaged("the log ends at event \(last ?? .none), not at \(size)")
+      }
+    }
+  }
+}
+
+extension EventLog {
+  /// Stores a record of the `meta` database.
+  static func put(
+    _ transaction: borrowing Environment.Transaction, _ name: StaticString, _ bytes: [UInt8]
+  ) throws(StorageError) {
+    try transaction.put(meta, Key(name), unsafe bytes.span.bytes)
+  }
+}

@@ -1,0 +1,104 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Musl
+#endif
+
+/// A file descriptor, closed on exec, with errors that name call and path.
+struct File: ~Copyable {
+  let path: String
+  private let descriptor: Int32
+
+  /// Opens a file; `flags` as for open(2), new files get mode 0600.
+  init(_ path: String, flags: Int32) throws(StorageError) {
+    self.path = path
+    descriptor = unsafe open(path, flags | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw .system("open", path) }
+  }
+
+  deinit { _ = close(descriptor) }
+
+  var byteCount: Int {
+    get throws(StorageError) {
+      var status = stat()
+      guard unsafe fstat(descriptor, &status) == 0 else { throw .system("fstat", path) }
+      return Int(status.st_size)
+    }
+  }
+
+  /// Reads up to `count` bytes from `offset`; fewer only at the end of the file.
+  func read(at offset: Int, count: Int) throws(StorageError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var done = 0
+    while done < count {
+      let got = unsafe bytes.withUnsafeMutableBytes { buffer in
+        unsafe pread(
+          descriptor, buffer.baseAddress.map { unsafe $0 + done }, count - done, offset + done)
+      }
+      if got < 0 && errno == EINTR { continue }
+      guard got >= 0 else { throw .system("pread", path) }
+      if got == 0 { break }
+      done += got
+    }
+    bytes.removeLast(count - done)
+    return bytes
+  }
+
+  /// Writes all bytes at `offset`.
+  func write(_ bytes: Span<UInt8>, at offset: Int) throws(StorageError) {
+    var done = 0
+    while done < bytes.count {
+      let put = unsafe bytes.withUnsafeBytes { buffer in
+        unsafe pwrite(
+          descriptor, buffer.baseAddress.map { unsafe $0 + done }, bytes.count - done,
+          offset + done)
+      }
+      if put < 0 && errno == EINTR { continue }
+      guard put > 0 else { throw .system("pwrite", path) }
+      done += put
+    }
+  }
+
+  func sync() throws(StorageError) {
+    guard fsync(descriptor) == 0 else { throw .system("fsync", path) }
+  }
+
+  /// Takes the file's lock for as long as it is open; false where another process has it.
+  func lock() throws(StorageError) -> Bool {
+    if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+    guard errno == EWOULDBLOCK else { throw .system("flock", path) }
+    return false
+  }
+
+  func truncate() throws(StorageError) {
+    guard ftruncate(descriptor, 0) == 0 else { throw .system("ftruncate", path) }
+  }
+
+  /// Makes a directory's entries durable: creating a file does not.
+  static func syncDirectory(_ path: String) throws(StorageError) {
+    try File(path, flags: O_RDONLY | O_DIRECTORY).sync()
+  }
+
+  /// Creates a file with these bytes so that it exists whole or not at all.
+  static func create(_ path: String, _ bytes: [UInt8]) throws(StorageError) {
+    let temporary = path + ".partial"
+    let file = try File(temporary, flags: O_WRONLY | O_CREAT | O_TRUNC)
+    try file.write(bytes.span, at: 0)
+    try file.sync()
+    guard unsafe rename(temporary, path) == 0 else { throw .system("rename", temporary) }
+    let parent = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+    try syncDirectory(parent)
+  }
+
+  /// The whole file, or `nil` where it does not exist.
+  static func contents(_ path: String) throws(StorageError) -> [UInt8]? {
+    guard exists(path) else { return nil }
+    let file = try File(path, flags: O_RDONLY)
+    return try file.read(at: 0, count: try file.byteCount)
+  }
+
+  static func exists(_ path: String) -> Bool {
+    var status = stat()
+    return unsafe stat(path, &status) == 0
+  }
+}

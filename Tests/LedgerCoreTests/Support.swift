@@ -1,0 +1,81 @@
+import Foundation
+import Testing
+
+@testable import LedgerCore
+
+/// A directory that is gone when the test is.
+final class TemporaryDirectory: Sendable {
+  let path: String
+
+  init() {
+    path = NSTemporaryDirectory() + "ledger-test-" + UUID().uuidString
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+extension Engine.Options {
+  /// A small map, so that many tests fit beside each other.
+  static var test: Engine.Options {
+    var options = Engine.Options()
+    options.mapByteCount = 1 << 30
+    return options
+  }
+}
+
+/// A ledger with two agents who have a wallet each, for tests that need no more.
+struct Scene {
+  let directory: TemporaryDirectory
+  let engine: Engine
+  let ann: AgentNumber
+  let bob: AgentNumber
+  let from: WalletNumber
+  let to: WalletNumber
+
+  init(funds: Int128 = 1_000_000_000_000) throws {
+    directory = TemporaryDirectory()
+    engine = try Engine.open(directory.path, .test)
+    (ann, from) = try Scene.agent("ann", engine)
+    (bob, to) = try Scene.agent("bob", engine)
+    _ = try engine.submitAndWait(
+      Request(
+        .wallet(
+          .fund(from, amount: Amount(units: funds), asset: .none, cap: .commandMax)),
+        by: .administrator))
+  }
+
+  static func agent(_ name: String, _ engine: Engine) throws -> (AgentNumber, WalletNumber) {
+    let preparation = engine.preparation
+    let request = try preparation.request(
+      .identity(
+        .registerAgent(
+          tenant: 0, name: preparation.hash(agent: name, tenant: ""), asset: AssetNumber(1),
+          apiKey: preparation.hash(credential: "pk_" + name),
+          secretKey: preparation.hash(credential: "sk_" + name))),
+      by: .anonymous, text: [name])
+    let outcome = try engine.submitAndWait(request)
+    guard case .identity(.agentRegistered(let agent, _, let wallet, _, _, _))? = outcome.recorded?.event
+    else { throw Unexpected(outcome) }
+    return (agent, wallet)
+  }
+
+  func pay(
+    _ units: Int128, key: String? = nil, text: [String] = []
+  ) throws -> Request {
+    try engine.preparation.request(
+      .payment(
+        .pay(
+          from: from, to: .wallet(to), amount: Amount(units: units), asset: .none,
+          rail: .internal)),
+      by: .agent(ann), key: key, text: text)
+  }
+
+  func available(_ wallet: WalletNumber) throws -> Int128 {
+    try engine.read { ledger in ledger.wallets.wallets[wallet].available }
+  }
+}
+
+struct Unexpected: Error, CustomStringConvertible {
+  let description: String
+  init(_ value: Any) { description = "unexpected: \(value)" }
+}

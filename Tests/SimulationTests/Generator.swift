@@ -1,0 +1,175 @@
+import LedgerCore
+
+/// Makes the steps of a run, one after the other, from a seed and what the model says is so.
+///
+/// The commands themselves are made in `Generator+Commands.swift`.
+struct Generator {
+  var dice: Dice
+  let swarm: Swarm
+  /// Requests with a key, and units, to be repeated.
+  private var asked: [Request] = []
+  private var units: [[Request]] = []
+  private var opening: [Step] = []
+  private var fingerprintCount: UInt64 = 0
+
+  init(seed: UInt64) {
+    dice = Dice(seed: seed)
+    swarm = Swarm(&dice)
+  }
+
+  /// The next step, where `model` says what is so.
+  mutating func next(_ model: NaiveLedger) -> Step {
+    if model.agents.isEmpty { return .submit(firstRequests()) }
+    guard let move = Swarm.Move(rawValue: dice.weighted(swarm.moves)) else {
+      preconditionFailure("each move has a weight")
+    }
+    switch move {
+    case .single: return .submit([request(model)])
+    case .batch: return .submit(batch(model))
+    case .unit: return .linked(unit(model))
+    case .unitAgain: return .linked(unitAgain(model))
+    case .clock: return .clock(time(model))
+    case .restart: return dice.isOne(in: 6) ? .restart : .submit([request(model)])
+    case .storm: return dice.isOne(in: 4) ? .submit(storm(model)) : .submit([request(model)])
+    }
+  }
+
+  /// An operator, and agents with money.
+  private mutating func firstRequests() -> [Request] {
+    var requests = [
+      Request(.identity(.registerOperator(key: dice.bits128())), by: .administrator)
+    ]
+    for number in 1...swarm.agentCount {
+      requests.append(
+        Request(
+          .identity(
+            .registerAgent(
+              tenant: UInt128(dice.below(3)), name: 0,
+              asset: AssetNumber(UInt64(number % 2 + 1)),
+              apiKey: dice.bits128(), secretKey: dice.bits128())),
+          by: .anonymous))
+      requests.append(
+        Request(
+          .wallet(
+            .fund(
+              WalletNumber(UInt64(number)), amount: Amount(units: 10_000_000_000), asset: .none,
+              cap: .commandMax)),
+          by: .agent(AgentNumber(UInt64(number)))))
+    }
+    return requests
+  }
+}
+
+// MARK: - Requests
+
+extension Generator {
+  private mutating func request(_ model: NaiveLedger) -> Request {
+    if !asked.isEmpty, dice.isOne(in: swarm.repeatedOneIn) { return repeated(model) }
+    return fresh(model)
+  }
+
+  private mutating func fresh(_ model: NaiveLedger) -> Request {
+    let (command, actor) = command(model)
+    guard !dice.isOne(in: swarm.keylessOneIn) else { return Request(command, by: actor) }
+    let key = IdempotencyKey(fingerprint: fingerprint(), digest: dice.next())
+    let request = Request(command, by: actor, key: key)
+    asked.append(request)
+    return request
+  }
+
+  /// An earlier request again, sometimes as another one under the same key.
+  private mutating func repeated(_ model: NaiveLedger) -> Request {
+    // The newest are the likeliest, because a client retries at once.
+    let isRecent = dice.isOne(in: 2)
+    var request = isRecent ? dice.pick(asked.suffix(8)) : dice.pick(asked)
+    guard dice.isOne(in: swarm.otherDigestOneIn) else { return request }
+    request.key?.digest ^= 1 << UInt64(dice.below(64))
+    if dice.isOne(in: 2) { request.command = command(model).0 }
+    return request
+  }
+
+  private mutating func fingerprint() -> UInt128 {
+    fingerprintCount += 1
+    guard swarm.fingerprintsCollide else { return dice.bits128() }
+    let few = UInt128(dice.below(3) + 1)
+    let many = UInt128(fingerprintCount)
+    return dice.isOne(in: 2) ? few << 64 | many : many << 64 | few
+  }
+
+  private mutating func batch(_ model: NaiveLedger) -> [Request] {
+    (0...dice.below(swarm.sizeMax)).map { _ in request(model) }
+  }
+}
+
+// MARK: - Linked units
+
+extension Generator {
+  private mutating func unit(_ model: NaiveLedger) -> [Request] {
+    var requests: [Request] = []
+    let hasRepeats = dice.isOne(in: 4)
+    for _ in 0...dice.below(swarm.sizeMax) {
+      requests.append(hasRepeats ? request(model) : fresh(model))
+    }
+    if dice.isOne(in: 8), let copy = requests.first(where: { $0.key != nil }) {
+      requests.append(copy)
+    }
+    units.append(requests)
+    return requests
+  }
+
+  /// An earlier unit again, or one that only looks like it.
+  private mutating func unitAgain(_ model: NaiveLedger) -> [Request] {
+    guard !units.isEmpty else { return unit(model) }
+    var requests = dice.pick(units.suffix(20))
+    let place = dice.below(requests.count)
+    switch dice.below(8) {
+    case 0: requests[place] = fresh(model)
+    case 1: requests[place].key?.digest ^= 1
+    case 2: requests.append(fresh(model))
+    case 3: requests[place].key = nil
+    case 4 where requests.count > 1: requests.remove(at: place)
+    case 5 where !asked.isEmpty: requests[place] = dice.pick(asked)
+    default: break
+    }
+    return requests
+  }
+}
+
+// MARK: - Time and storms
+
+extension Generator {
+  /// What the clock says next: a little or much later, just at a deadline, or earlier.
+  private mutating func time(_ model: NaiveLedger) -> UInt64 {
+    let second: UInt64 = 1_000_000_000
+    let minute = 60 * second
+    if let deadline = model.nextTimer?.deadline, dice.isOne(in: 2) {
+      return deadline - 2 + UInt64(dice.below(4))
+    }
+    switch dice.below(8) {
+    case 0: return model.wall - 1
+    case 1: return model.wall - second
+    case 2: return model.wall - UInt64(dice.below(3600)) * second
+    case 3: return model.wall + 1
+    case 4: return model.wall + UInt64(dice.below(1_000))
+    case 5: return (model.time / minute + 1) * minute - UInt64(dice.below(80))
+    case 6: return model.wall + minute
+    default: return model.wall + UInt64(dice.below(3600)) * second
+    }
+  }
+
+  /// More refusals of one agent than are recorded in a minute.
+  private mutating func storm(_ model: NaiveLedger) -> [Request] {
+    let wallet = dice.below(model.wallets.count)
+    let actor = Actor.agent(AgentNumber(model.wallets[wallet].agent))
+    let tooMuch = Command.payment(
+      .pay(
+        from: WalletNumber(UInt64(wallet + 1)), to: .external(label: 1), amount: .commandMax,
+        asset: .none, rail: .internal))
+    return (0..<(30 + dice.below(40))).map { _ in
+      let key = IdempotencyKey(fingerprint: fingerprint(), digest: 1)
+      let request = Request(tooMuch, by: actor, key: key)
+      asked.append(request)
+      return request
+    }
+  }
+}

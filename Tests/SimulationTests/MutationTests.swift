@@ -1,0 +1,72 @@
+@testable import LedgerCore
+import Testing
+
+/// Goal: the simulation sees. Each mistake that a ledger could make is found by comparing it with
+/// the naive ledger, within a bounded number of commands.
+/// Method: a naive ledger with one planted bug stands in the engine's place; seeds are run from 1
+/// until one differs. Without a bug none may.
+struct MutationTests {
+  private static let commandsPerSeed = 250
+  private static let commandCountMax = 25_000
+
+  @Test(arguments: Bug.allCases)
+  func `a planted bug is found`(bug: Bug) throws {
+    var commandCount = 0
+    for seed: UInt64 in 1... {
+      let run = try Run(seed: seed, commandCount: Self.commandsPerSeed, start: Self.start(bug))
+      commandCount += run.commandCount
+      if run.found != nil {
+        print("\(bug): seed=\(seed) found it within \(commandCount) commands")
+        return
+      }
+      guard commandCount < Self.commandCountMax else { break }
+    }
+    Issue.record("the simulation is blind to \(bug): \(commandCount) commands found nothing")
+  }
+
+  @Test func `a naive ledger without a bug agrees with itself`() throws {
+    for seed: UInt64 in 1...20 {
+      let run = try Run(seed: seed, commandCount: Self.commandsPerSeed, start: Self.start(nil))
+      #expect(run.found == nil, "seed=\(seed) \(run.swarm)")
+    }
+  }
+
+  /// Reasons that no command of a small simulated ledger has: size, load, and things that no
+  /// command names yet.
+  private static let unreached: Set<Rejection> = [
+    .unitTooLarge, .queueFull, .tenantNotFound, .scheduleNotFound,
+  ]
+
+  @Test func `every refusal is reached`() throws {
+    var missing = Set(Rejection.allCases).subtracting(Self.unreached)
+    for seed: UInt64 in 1...100 where !missing.isEmpty {
+      let run = try Run(seed: seed, commandCount: Self.commandsPerSeed, start: Self.start(nil))
+      missing.subtract(run.reasons)
+    }
+    #expect(missing.isEmpty, "no command was refused for these reasons")
+  }
+
+  @Test func `a failing run shrinks to few commands`() throws {
+    let start = Self.start(.selfPaymentIsAllowed)
+    for seed: UInt64 in 1...100 {
+      let run = try Run(seed: seed, commandCount: Self.commandsPerSeed, start: start)
+      guard let shrunk = run.shrunk(start: start) else { continue }
+      let commandCount = shrunk.steps.map(\.commandCount).reduce(0, +)
+      #expect(commandCount <= 6, "\(shrunk.steps)")
+      return
+    }
+    Issue.record("nothing was found that could shrink")
+  }
+
+  private static func start(_ bug: Bug?) -> (SteppedClock, Bool) -> NaiveSubject {
+    { clock, livemode in
+      let header = Header(
+        number: EventNumber(1), time: Timestamp(nanoseconds: clock.now), actor: .ledger)
+      let opened = Genesis.Event.opened(ledger: 1, livemode: livemode, terms: .standard)
+      let ledger = NaiveLedger(
+        genesis: Recorded(header: header, event: .genesis(opened)), livemode: livemode,
+        assets: FirstAssets.codes, bug: bug)
+      return NaiveSubject(ledger: ledger, clock: clock)
+    }
+  }
+}

@@ -1,0 +1,356 @@
+@testable import LedgerCore
+
+/// The ledger a second time, as simply as it can be said: lists, searched from the front, and a
+/// list of entries between named accounts. Written from `accounting.md`, not from `Domain/`; it
+/// shares with the engine the types of commands, events and outcomes, and nothing that counts.
+///
+/// What it does to a command is in `NaiveLedger+Commands.swift`.
+struct NaiveLedger {
+  struct Agent {
+    var tenant: UInt64
+    var name: UInt128
+    /// When each of its refusals was recorded.
+    var refusals: [UInt64]
+  }
+
+  struct Credential {
+    var key: UInt128
+    var holder: Actor
+    var isRevoked: Bool
+  }
+
+  struct Wallet {
+    var agent: UInt64
+    var asset: AssetNumber
+  }
+
+  struct Payee {
+    var tenant: UInt64
+    var asset: AssetNumber
+    var label: UInt128
+  }
+
+  struct Schedule {
+    var terms: Fees.Terms
+    /// The deadline of its timer; `nil` once it has begun.
+    var waitsFor: UInt64?
+  }
+
+  struct Entry {
+    var debit: String
+    var credit: String
+    var asset: AssetNumber
+    var units: Int128
+  }
+
+  /// What a key was answered, and the digest of what was asked.
+  struct Answer {
+    var fingerprint: UInt128
+    var digest: UInt64
+    var outcome: Outcome
+  }
+
+  let livemode: Bool
+  /// What it gets wrong, if anything.
+  let bug: Bug?
+  var assets: [AssetCode]
+  var tenants: [UInt128] = []
+  var agents: [Agent] = []
+  var operators = 0
+  var credentials: [Credential] = []
+  var wallets: [Wallet] = []
+  var payees: [Payee] = []
+  var schedules: [Schedule]
+  /// The schedule that counts, from 1.
+  var schedule = 1
+  var entries: [Entry] = []
+  /// Each account's credits less its debits, in the order of first use.
+  var sums: [(account: String, asset: AssetNumber, units: Int128)] = []
+  var answers: [Answer] = []
+  /// Every event that was ever predicted; the first is genesis.
+  var log: [Recorded]
+  /// What the wall clock says.
+  var wall: UInt64
+
+  init(genesis: Recorded, livemode: Bool, assets: [AssetCode], bug: Bug? = nil) {
+    self.livemode = livemode
+    self.bug = bug
+    self.assets = assets
+    schedules = [Schedule(terms: Fees.Terms(basisPoints: 40), waitsFor: nil)]
+    log = [genesis]
+    wall = genesis.header.time.nanoseconds
+  }
+}
+
+// MARK: - Submitting
+
+extension NaiveLedger {
+  /// What becomes of these requests at this time on the clock: each for itself, or linked.
+  mutating func submit(_ requests: [Request], isLinked: Bool, at time: UInt64) -> [Outcome] {
+    wall = time
+    if isLinked {
+      fireTimers()
+      return unit(requests)
+    }
+    return requests.map { request in
+      fireTimers()
+      return single(request)
+    }
+  }
+
+  private mutating func single(_ request: Request) -> Outcome {
+    if let key = request.key, let answer = answer(of: key), bug != .replayAppliesAgain {
+      return again(answer, key)
+    }
+    do throws(Refusal) {
+      try perform(request.command, by: request.actor)
+      return done(request)
+    } catch {
+      return refuse(error, request)
+    }
+  }
+
+  /// All of them or none.
+  private mutating func unit(_ requests: [Request]) -> [Outcome] {
+    if let outcomes = repeated(requests) { return outcomes }
+    let before = self
+    var afterFirst = self
+    var outcomes: [Outcome] = []
+    for (index, request) in requests.enumerated() {
+      do throws(Refusal) {
+        if let key = request.key, let answer = answer(of: key) {
+          guard bug == .keyTwiceInUnitIsReplayed else { throw Refusal(.idempotencyConflict) }
+          outcomes.append(again(answer, key))
+          continue
+        }
+        try perform(request.command, by: request.actor)
+        outcomes.append(done(request))
+      } catch {
+        self = bug == .firstOfUnitIsKept && index > 0 ? afterFirst : before
+        var refused = requests.map { _ in Self.leavesNoTrace(.linkedCommandRefused) }
+        refused[index] =
+          bug == .unitRefusalIsNotRecorded
+          ? .refused(error, event: .none, isReplay: false) : refuse(error, request)
+        return refused
+      }
+      if index == 0 { afterFirst = self }
+    }
+    return outcomes
+  }
+
+  /// What a unit is answered of whose keys at least one was used before; `nil` where none was.
+  private func repeated(_ requests: [Request]) -> [Outcome]? {
+    let known = requests.map { request in request.key.flatMap { answer(of: $0) } }
+    guard known.contains(where: { $0 != nil }) else { return nil }
+    var outcomes = requests.map { _ in Self.leavesNoTrace(.linkedCommandRefused) }
+    for (index, request) in requests.enumerated() {
+      guard let key = request.key, let answer = known[index], answer.digest != key.digest
+      else { continue }
+      outcomes[index] = again(answer, key)
+      return outcomes
+    }
+    for (index, request) in requests.enumerated() {
+      guard let key = request.key, let answer = known[index], answer.outcome.refusal != nil
+      else { continue }
+      outcomes[index] = again(answer, key)
+      return outcomes
+    }
+    guard known.allSatisfy({ $0 != nil }) else {
+      if bug == .unitRunsWhereKeysDiffer { return nil }
+      return requests.map { _ in Self.leavesNoTrace(.linkedKeysDiffer) }
+    }
+    return zip(requests, known).compactMap { request, answer in
+      guard let key = request.key, let answer else { return nil }
+      return again(answer, key)
+    }
+  }
+}
+
+// MARK: - Keys
+
+extension NaiveLedger {
+  private func answer(of key: IdempotencyKey) -> Answer? {
+    answers.first { $0.fingerprint == key.fingerprint }
+  }
+
+  private func again(_ answer: Answer, _ key: IdempotencyKey) -> Outcome {
+    guard answer.digest == key.digest || bug == .replayIgnoresTheDigest else {
+      return Self.leavesNoTrace(.idempotencyConflict)
+    }
+    return switch answer.outcome {
+    case .done(let recorded, _): .done(recorded, isReplay: true)
+    case .refused(let refusal, let event, _): .refused(refusal, event: event, isReplay: true)
+    }
+  }
+
+  /// The request is done; its last event answers for it, now and whenever its key comes again.
+  private mutating func done(_ request: Request) -> Outcome {
+    remember(.done(log[log.count - 1], isReplay: false), for: request)
+  }
+
+  /// Records the refusal where it follows from the ledger's state, the request has a key and its
+  /// agent had fewer than 60 in this minute of recorded time.
+  private mutating func refuse(_ refusal: Refusal, _ request: Request) -> Outcome {
+    let follows: [Rejection] = [
+      .agentNameTaken, .credentialTaken, .assetExists, .fundingCapExceeded, .insufficientFunds,
+      .scheduleInPast,
+    ]
+    guard request.key != nil, follows.contains(refusal.reason), bug != .refusalIsNotRecorded else {
+      return .refused(refusal, event: .none, isReplay: false)
+    }
+    if let agent = agent(request.actor) {
+      let minute = time / 60_000_000_000
+      let count = agents[agent].refusals.filter {
+        $0 / 60_000_000_000 == minute || bug == .refusalRateCountsForEver
+      }.count
+      guard count < (bug == .refusalRateIsOneMore ? 61 : 60) else {
+        let refusal = Refusal(
+          .refusalRateExceeded, limit: Amount(units: 60), used: Amount(units: Int128(count)))
+        return .refused(refusal, event: .none, isReplay: false)
+      }
+      agents[agent].refusals.append(time)
+    }
+    let operation = request.command.operation
+    record(.refusal(.recorded(operation: operation, refusal: refusal)), by: request.actor)
+    let event = log[log.count - 1].number
+    return remember(.refused(refusal, event: event, isReplay: false), for: request)
+  }
+
+  private mutating func remember(_ outcome: Outcome, for request: Request) -> Outcome {
+    if let key = request.key {
+      answers.append(
+        Answer(fingerprint: key.fingerprint, digest: key.digest, outcome: outcome))
+    }
+    return outcome
+  }
+
+  private static func leavesNoTrace(_ reason: Rejection) -> Outcome {
+    .refused(Refusal(reason), event: .none, isReplay: false)
+  }
+
+  /// Closed and opened again: nothing changes.
+  mutating func restart() {
+    if bug == .restartForgetsKeys { answers = [] }
+  }
+}
+
+// MARK: - Time
+
+extension NaiveLedger {
+  /// When the next event will be recorded: the wall clock's time, but later than the last event.
+  var time: UInt64 {
+    if bug == .recordedTimeGoesBack { return wall }
+    return max(wall, log[log.count - 1].header.time.nanoseconds + 1)
+  }
+
+  mutating func record(_ event: Event, by actor: Actor) {
+    let number = EventNumber(UInt64(log.count + 1))
+    let header = Header(number: number, time: Timestamp(nanoseconds: time), actor: actor)
+    log.append(Recorded(header: header, event: event))
+  }
+
+  /// Begins every schedule that is due before the next command, the earliest first.
+  private mutating func fireTimers() {
+    while let (index, deadline) = nextTimer, deadline < time || isDueNow(deadline) {
+      schedules[index].waitsFor = nil
+      schedule = index + 1
+      let event = Fees.Event.began(
+        schedule: ScheduleNumber(UInt64(schedule)), effective: Timestamp(nanoseconds: deadline))
+      record(.fee(event), by: .ledger)
+    }
+  }
+
+  private func isDueNow(_ deadline: UInt64) -> Bool {
+    deadline == time && bug != .timerFiresOneLate
+  }
+
+  /// The waiting schedule with the earliest deadline, of equal ones the one that was set first.
+  var nextTimer: (index: Int, deadline: UInt64)? {
+    var next: (index: Int, deadline: UInt64)?
+    for (index, schedule) in schedules.enumerated() {
+      guard let deadline = schedule.waitsFor else { continue }
+      if bug == .timersFireInOrderOfSetting, next != nil { continue }
+      if let earliest = next?.deadline, earliest <= deadline { continue }
+      next = (index, deadline)
+    }
+    return next
+  }
+}
+
+// MARK: - Accounts
+
+extension NaiveLedger {
+  /// Longest history whose balances are counted from the first entry each time they are asked for.
+  private static let recountedEntryCountMax = 120
+
+  func available(_ wallet: Int) -> Int128 {
+    balance(Self.wallet(wallet), wallets[wallet].asset)
+  }
+
+  /// Credits less debits of an account in an asset.
+  func balance(_ account: String, _ asset: AssetNumber) -> Int128 {
+    let sum = sums.first { $0.account == account && $0.asset == asset }?.units ?? 0
+    if entries.count <= Self.recountedEntryCountMax {
+      precondition(sum == recounted(account, asset))
+    }
+    return sum
+  }
+
+  /// The same, added up from the first entry of the ledger.
+  func recounted(_ account: String, _ asset: AssetNumber) -> Int128 {
+    var sum: Int128 = 0
+    for entry in entries where entry.asset == asset {
+      if entry.debit == account { sum -= entry.units }
+      if entry.credit == account { sum += entry.units }
+    }
+    return sum
+  }
+
+  mutating func move(
+    _ units: Int128, _ asset: AssetNumber, debit: String, credit: String
+  ) {
+    guard units != 0 else { return }
+    entries.append(Entry(debit: debit, credit: credit, asset: asset, units: units))
+    add(-units, to: debit, asset)
+    add(units, to: credit, asset)
+  }
+
+  private mutating func add(_ units: Int128, to account: String, _ asset: AssetNumber) {
+    let place = sums.firstIndex { $0.account == account && $0.asset == asset }
+    if let place {
+      sums[place].units += units
+    } else {
+      sums.append((account, asset, units))
+    }
+  }
+
+  static let faucet = "Assets:Rail:Faucet"
+  static let feeIncome = "Income:Fees:internal"
+
+  /// `wallet` from 0.
+  static func wallet(_ wallet: Int) -> String { "Liabilities:Wallet:\(wallet + 1):Available" }
+
+  /// `payee` from 0.
+  func external(_ payee: Int) -> String {
+    "Liabilities:External:\(payees[payee].tenant):\(payee + 1)"
+  }
+}
+
+// MARK: - Who
+
+extension NaiveLedger {
+  /// The agent that acts, from 0.
+  func agent(_ actor: Actor) -> Int? {
+    guard actor.role == .agent else { return nil }
+    return place(actor.agent.rawValue, in: agents.count)
+  }
+
+  func isStaff(_ actor: Actor) -> Bool {
+    actor.role == .operator || actor.role == .administrator
+  }
+
+  /// Where the thing of this number is in its list of `count`, if there is one.
+  func place(_ number: UInt64, in count: Int) -> Int? {
+    number >= 1 && number <= UInt64(count) ? Int(number) - 1 : nil
+  }
+}

@@ -1,0 +1,160 @@
+import LedgerCore
+
+/// A ledger under test and the naive ledger, step by step side by side.
+struct Simulation<Tested: Subject> {
+  private var subject: Tested
+  private var books = Books()
+  private var stepCount = 0
+  let clock: SteppedClock
+  private(set) var model: NaiveLedger
+  /// Every reason for which a command was refused.
+  private(set) var reasons: Set<Rejection> = []
+
+  /// Takes a ledger in which only genesis happened.
+  init(_ subject: Tested, _ clock: SteppedClock) throws {
+    self.subject = subject
+    self.clock = clock
+    let log = try subject.events(from: EventNumber(1))
+    guard log.count == 1, case .genesis(.opened(_, let livemode, let terms)) = log[0].event,
+      terms == Fees.Terms(basisPoints: 40)
+    else { throw Mismatch("a new ledger has genesis and nothing else, not \(log)") }
+    guard log[0].header.time.nanoseconds == clock.now, log[0].header.actor == .ledger else {
+      throw Mismatch("genesis has a wrong header: \(log[0].header)")
+    }
+    model = NaiveLedger(genesis: log[0], livemode: livemode, assets: FirstAssets.codes)
+    try books.follow(log[0])
+  }
+
+  /// Does the step on both, and says where they differ.
+  mutating func perform(_ step: Step) throws {
+    stepCount += 1
+    switch step {
+    case .submit(let requests): try submit(requests, isLinked: false)
+    case .linked(let requests): try submit(requests, isLinked: true)
+    case .clock(let time):
+      clock.set(time)
+      model.wall = time
+    case .restart:
+      try subject.restart()
+      model.restart()
+      try compareEverything()
+    }
+  }
+
+  private mutating func submit(_ requests: [Request], isLinked: Bool) throws {
+    let expected = model.submit(requests, isLinked: isLinked, at: clock.now)
+    let actual = try subject.submit(requests, isLinked: isLinked)
+    guard expected.count == actual.count else {
+      throw Mismatch("\(requests.count) requests have \(actual.count) outcomes")
+    }
+    for index in expected.indices where expected[index] != actual[index] {
+      throw Mismatch(
+        """
+        outcome \(index + 1) of \(requests.count) of \(requests[index].command)
+          is \(actual[index])
+          not \(expected[index])
+        """)
+    }
+    for case .refused(let refusal, _, _) in actual { reasons.insert(refusal.reason) }
+    let touched = try followNewEvents()
+    if stepCount % 16 == 0 {
+      try compareAccounts(books)
+      try compareWallets(Array(model.wallets.indices))
+    } else {
+      try compareWallets(touched)
+    }
+  }
+
+  /// Follows what the log has since the last step; returns the wallets whose balances changed.
+  private mutating func followNewEvents() throws -> [Int] {
+    var touched: [Int] = []
+    let next = EventNumber((books.last?.number.rawValue ?? 0) + 1)
+    for recorded in try subject.events(from: next) {
+      try compare(recorded)
+      try books.follow(recorded)
+      var postings = Postings()
+      recorded.event.postings(into: &postings)
+      for index in 0..<postings.count {
+        for case .walletAvailable(let wallet) in [postings[index].debit, postings[index].credit] {
+          let place = Int(wallet.rawValue) - 1
+          if !touched.contains(place) { touched.append(place) }
+        }
+      }
+    }
+    guard books.last == model.log[model.log.count - 1].header else {
+      throw Mismatch("the log has too few events; next is \(model.log[Int(next.rawValue) - 1])")
+    }
+    return touched
+  }
+}
+
+// MARK: - Comparing
+
+extension Simulation {
+  private func compare(_ recorded: Recorded) throws(Mismatch) {
+    let place = Int(recorded.number.rawValue) - 1
+    guard model.log.indices.contains(place) else {
+      throw Mismatch("the log has an event too many: \(recorded)")
+    }
+    guard model.log[place] == recorded else {
+      throw Mismatch(
+        """
+        event \(recorded.number)
+          is \(recorded)
+          not \(model.log[place])
+        """)
+    }
+  }
+
+  private mutating func compareWallets(_ wallets: [Int]) throws {
+    for wallet in wallets {
+      let number = WalletNumber(UInt64(wallet + 1))
+      let expected = model.available(wallet)
+      let followed = books.balance(.walletAvailable(number), model.wallets[wallet].asset)
+      let actual = try subject.balance(of: number)
+      guard actual == expected, followed == expected else {
+        throw Mismatch(
+          """
+          wallet \(number) has \(actual) by the ledger, \(followed) by the postings,
+          \(expected) by the model
+          """)
+      }
+    }
+  }
+
+  /// Every account of the chart, by the postings and by the model.
+  private func compareAccounts(_ books: Books) throws(Mismatch) {
+    guard books.sums.count == model.sums.count else {
+      throw Mismatch("\(books.sums.count) accounts by the postings, not \(model.sums.count)")
+    }
+    for sum in books.sums {
+      let name = try books.name(sum.account)
+      let expected = model.recounted(name, sum.asset)
+      guard sum.credits - sum.debits == expected, expected == model.balance(name, sum.asset)
+      else {
+        throw Mismatch("\(name) has \(sum.balance) by the postings, not \(expected)")
+      }
+    }
+  }
+
+  /// All balances, and the whole log followed once more from its first event.
+  mutating func compareEverything() throws {
+    var again = Books()
+    for recorded in try subject.events(from: EventNumber(1)) {
+      try compare(recorded)
+      try again.follow(recorded)
+    }
+    guard again.last == model.log[model.log.count - 1].header else {
+      throw Mismatch("the log ends at \(again.last?.number ?? .none), not \(model.log.count)")
+    }
+    try compareAccounts(again)
+    try compareWallets(Array(model.wallets.indices))
+  }
+}
+
+/// What every ledger counts in from its first event (`accounting.md` 2).
+enum FirstAssets {
+  static let codes = [
+    "USD", "USDC.base", "USDC.ethereum", "USDC.solana", "USDm.megaeth", "USDC.e.tempo",
+  ].compactMap { AssetCode($0) }
+}

@@ -1,0 +1,117 @@
+import LedgerCore
+
+/// What one seed turns on, and how large it makes things.
+///
+/// A run that can do everything does little of each; a run with most of it turned off gets far into
+/// the rest (`reliability.md` 2.3).
+struct Swarm: CustomStringConvertible {
+  /// What is asked.
+  enum Kind: Int, CaseIterable {
+    case registerAgent, registerOperator, issue, revoke, openWallet, addAsset, fund, pay,
+      payExternal, setFees
+  }
+
+  /// How it is asked, and what happens in between.
+  enum Move: Int, CaseIterable {
+    case single, batch, unit, unitAgain, clock, restart, storm
+  }
+
+  /// How many agents a run begins with.
+  var agentCount: Int
+  /// How often a kind is chosen, by its raw value; 0 is never.
+  var kinds: [Int]
+  /// How often a move is made, by its raw value; 0 is never.
+  var moves: [Int]
+  /// One command in so many breaks rules; 0 is none.
+  var brokenOneIn: Int
+  /// One command in so many has no key; 0 is none.
+  var keylessOneIn: Int
+  /// One command in so many repeats an earlier one; 0 is none.
+  var repeatedOneIn: Int
+  /// Of repeated commands, one in so many asks for something else; 0 is none.
+  var otherDigestOneIn: Int
+  /// The most commands of a batch or a unit.
+  var sizeMax: Int
+  /// The most that the faucet gives at once.
+  var cap: Int128
+  /// Whether equal halves of fingerprints are common.
+  var fingerprintsCollide: Bool
+  var livemode: Bool
+
+  init(_ dice: inout Dice) {
+    agentCount = 1 + dice.below(6)
+    kinds = Kind.allCases.map { _ in [0, 1, 2, 5, 10][dice.below(5)] }
+    // A ledger in which nobody pays finds nothing; one without money little.
+    kinds[Kind.pay.rawValue] = max(kinds[Kind.pay.rawValue], 5)
+    kinds[Kind.fund.rawValue] = max(kinds[Kind.fund.rawValue], 1)
+    moves = [8, 4, 4, 1, 4, 0, 0]
+    for move in [Move.batch, .unit, .unitAgain, .clock] where dice.isOne(in: 4) {
+      moves[move.rawValue] = 0
+    }
+    moves[Move.restart.rawValue] = dice.below(2)
+    moves[Move.storm.rawValue] = dice.below(2)
+    brokenOneIn = [0, 2, 4, 10][dice.below(4)]
+    keylessOneIn = [0, 1, 2, 5][dice.below(4)]
+    repeatedOneIn = [0, 3, 8, 20][dice.below(4)]
+    otherDigestOneIn = [0, 2, 5][dice.below(3)]
+    sizeMax = [3, 8, 30][dice.below(3)]
+    cap = [1_000, 100_000_000_000, Amount.commandMax.units][dice.below(3)]
+    fingerprintsCollide = dice.isOne(in: 3)
+    livemode = dice.isOne(in: 12)
+  }
+
+  var description: String {
+    let kinds = Kind.allCases.filter { self.kinds[$0.rawValue] > 0 }
+    let moves = Move.allCases.filter { self.moves[$0.rawValue] > 0 }
+    return """
+      \(livemode ? "live" : "test") ledger, \(agentCount) agents, up to \(sizeMax) at once, \
+      broken 1 in \(brokenOneIn), keyless 1 in \(keylessOneIn), repeated 1 in \(repeatedOneIn), \
+      other digest 1 in \(otherDigestOneIn), cap \(cap), colliding \(fingerprintsCollide), \
+      kinds \(kinds), moves \(moves)
+      """
+  }
+}
+
+/// One thing that happens in a run.
+enum Step: Sendable, CustomStringConvertible {
+  case submit([Request])
+  case linked([Request])
+  case clock(UInt64)
+  case restart
+
+  var commandCount: Int {
+    switch self {
+    case .submit(let requests), .linked(let requests): requests.count
+    case .clock, .restart: 0
+    }
+  }
+
+  /// The same without one of its requests.
+  func without(_ place: Int) -> Step {
+    switch self {
+    case .submit(var requests):
+      requests.remove(at: place)
+      return .submit(requests)
+    case .linked(var requests):
+      requests.remove(at: place)
+      return .linked(requests)
+    case .clock, .restart: return self
+    }
+  }
+
+  var description: String {
+    switch self {
+    case .submit(let requests): "submit\(Self.list(requests))"
+    case .linked(let requests): "linked\(Self.list(requests))"
+    case .clock(let time): "clock \(time)"
+    case .restart: "restart"
+    }
+  }
+
+  private static func list(_ requests: [Request]) -> String {
+    requests.map { request in
+      let key = request.key.map { "\($0.fingerprint) of \($0.digest)" } ?? "none"
+      return "\n  \(request.command)\n    by \(request.actor), key \(key)"
+    }.joined()
+  }
+}
