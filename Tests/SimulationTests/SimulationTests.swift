@@ -50,6 +50,7 @@ import Testing
     defer { directories.removeAll() }
     guard let shrunk = run.shrunk(start: directories.start) else { return "" }
     let steps = shrunk.steps.map(\.description).joined(separator: "\n")
-    return "\(shrunk.mismatch)\nafter\n\(steps)"
+    let text = "\(shrunk.mismatch)\nafter\n\(steps)"
+    return text.replacingOccurrences(of: "LedgerCore.", with: "")
   }
 }

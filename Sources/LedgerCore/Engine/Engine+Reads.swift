@@ -1,0 +1,157 @@
+/// Who a credential stands for (`design.md` 4.16). Every kind of credential resolves to one.
+public struct Principal: Hashable, Sendable {
+  /// Under whom commands run.
+  public var actor: Actor
+  /// The agent's tenant; none for an operator.
+  public var tenant: TenantNumber
+  /// The agent's default wallet; none for an operator.
+  public var wallet: WalletNumber
+  /// The credential that was shown.
+  public var credential: CredentialNumber
+  /// What that credential is good for.
+  public var kind: Identity.CredentialKind
+}
+
+/// A wallet as the engine holds it.
+public struct Wallet: Hashable, Sendable {
+  /// Its number.
+  public var number: WalletNumber
+  /// Whose it is.
+  public var agent: AgentNumber
+  /// The tenant of that agent.
+  public var tenant: TenantNumber
+  /// What it holds.
+  public var asset: Asset
+  /// Spendable.
+  public var available: Amount
+  /// Sum of the open holds.
+  public var held: Amount
+  /// The event that opened it.
+  public var opened: EventNumber
+}
+
+/// A unit of account.
+public struct Asset: Hashable, Sendable {
+  /// Its number.
+  public var number: AssetNumber
+  /// Its code, such as `USD`.
+  public var code: AssetCode
+  /// How many decimals the ledger unit has: 9 means 1e-9.
+  public var scale: Int
+}
+
+/// An agent as the engine holds it.
+public struct Agent: Hashable, Sendable {
+  /// Its number.
+  public var number: AgentNumber
+  /// Whose agent it is.
+  public var tenant: TenantNumber
+  /// Its default wallet.
+  public var wallet: WalletNumber
+  /// The event that registered it; its name is that event's text.
+  public var registered: EventNumber
+}
+
+/// An external payee as the engine holds it.
+public struct ExternalPayee: Hashable, Sendable {
+  /// Its number.
+  public var number: PayeeNumber
+  /// Whose label it is.
+  public var tenant: TenantNumber
+  /// The asset it is owed in.
+  public var asset: AssetNumber
+  /// What it is owed.
+  public var balance: Amount
+  /// The event that registered it; the label is that event's text.
+  public var registered: EventNumber
+}
+
+
+extension Engine {
+  /// Whom the credential with this keyed hash stands for, or `nil` where there is none or it was
+  /// revoked. See ``Preparation/hash(credential:)``.
+  public func principal(of hash: UInt128) async throws(LedgerFailure) -> Principal? {
+    try await read { ledger in
+      guard let (credential, kind, holder) = ledger.identity.holder(of: hash) else { return nil }
+      var principal = Principal(
+        actor: holder, tenant: .none, wallet: .none, credential: credential, kind: kind)
+      if holder.agent.isSome {
+        let agent = ledger.identity.agents[holder.agent]
+        principal.tenant = agent.tenant
+        principal.wallet = agent.wallet
+      }
+      return principal
+    }
+  }
+
+  /// A wallet with its balance, or `nil`.
+  public func wallet(_ number: WalletNumber) async throws(LedgerFailure) -> Wallet? {
+    try await read { ledger in ledger.wallet(number) }
+  }
+
+  /// The available balance of a wallet, or `nil` where there is no such wallet. Exact, durable, and
+  /// newer than everything submitted before.
+  public func balance(of wallet: WalletNumber) async throws(LedgerFailure) -> Amount? {
+    try await read { ledger in ledger.wallet(wallet)?.available }
+  }
+
+  /// An agent, or `nil`.
+  public func agent(_ number: AgentNumber) async throws(LedgerFailure) -> Agent? {
+    try await read { ledger in
+      guard ledger.identity.contains(number) else { return nil }
+      let row = ledger.identity.agents[number]
+      return Agent(
+        number: number, tenant: row.tenant, wallet: row.wallet, registered: row.registered)
+    }
+  }
+
+  /// An external payee, or `nil`.
+  public func payee(_ number: PayeeNumber) async throws(LedgerFailure) -> ExternalPayee? {
+    try await read { ledger in
+      guard ledger.payments.payees.contains(number) else { return nil }
+      let row = ledger.payments.payees[number]
+      return ExternalPayee(
+        number: number, tenant: row.tenant, asset: row.asset,
+        balance: Amount(units: row.balance), registered: row.registered)
+    }
+  }
+
+  /// All assets, by number. There are a handful.
+  public func assets() async throws(LedgerFailure) -> [Asset] {
+    try await read { ledger in
+      (1..<ledger.wallets.nextAsset.rawValue).map { ledger.asset(AssetNumber($0)) }
+    }
+  }
+
+  /// Whether real money moves here.
+  public func isLive() async throws(LedgerFailure) -> Bool {
+    try await read { ledger in ledger.genesis.livemode }
+  }
+
+  /// The fee that the schedule of now takes on `amount`; refused where that leaves the range.
+  public func fee(on amount: Amount) async throws(LedgerFailure) -> Result<Amount, Refusal> {
+    try await read { ledger in
+      do throws(Refusal) {
+        return .success(try ledger.fees.terms(ledger.fees.current).fee(on: amount))
+      } catch {
+        return .failure(error)
+      }
+    }
+  }
+}
+
+extension Ledger {
+  func asset(_ number: AssetNumber) -> Asset {
+    let (code, scale) = wallets.asset(number)
+    return Asset(number: number, code: code, scale: Int(scale))
+  }
+
+  func wallet(_ number: WalletNumber) -> Wallet? {
+    guard wallets.contains(number) else { return nil }
+    let row = wallets.wallets[number]
+    return Wallet(
+      number: number, agent: row.agent, tenant: identity.agents[row.agent].tenant,
+      asset: asset(row.asset), available: Amount(units: row.available),
+      held: Amount(units: row.held), opened: row.opened)
+  }
+}
