@@ -20,10 +20,12 @@ let settings: [SwiftSetting] = [
 let package = Package(
   name: "ledger",
   products: [
-    .library(name: "LedgerCore", targets: ["LedgerCore"])
+    .library(name: "LedgerCore", targets: ["LedgerCore"]),
+    .executable(name: "ledgerctl", targets: ["ledgerctl"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2")
+    .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
   ],
   targets: [
     .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
@@ -34,6 +36,13 @@ let package = Package(
         "CLMDB", "CLedger",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "CryptoExtras", package: "swift-crypto"),
+      ],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "ledgerctl",
+      dependencies: [
+        "LedgerCore",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
     .testTarget(

@@ -49,6 +49,11 @@ struct EngineSubject: Subject {
       ? try engine.submitAndWait(linked: requests) : try engine.submitAndWait(requests)
   }
 
+  /// Every look at the state fires what is due.
+  func tick() throws {
+    try engine.read { _ in }
+  }
+
   func balance(of wallet: WalletNumber) throws -> Int128 {
     try engine.read { ledger in ledger.wallets.wallets[wallet].available }
   }

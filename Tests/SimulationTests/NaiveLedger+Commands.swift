@@ -33,8 +33,11 @@ extension NaiveLedger {
   private static let amountMax: Int128 = 999_999_999_999_999_999_999_999_999
 
   private func checkRange(_ units: Int128) throws(Refusal) {
-    guard units > 0 else { throw Refusal(.amountNotPositive) }
-    guard units <= Self.amountMax else { throw Refusal(.amountOutOfRange) }
+    let asked = Amount(units: units)
+    guard units > 0 else { throw Refusal(.amountNotPositive, asked: asked) }
+    guard units <= Self.amountMax else {
+      throw Refusal(.amountOutOfRange, limit: Amount(units: Self.amountMax), asked: asked)
+    }
   }
 
   private mutating func pay(
@@ -154,7 +157,8 @@ extension NaiveLedger {
     }
     guard terms.basisPoints <= 10_000, terms.min.units <= terms.max.units
     else { throw Refusal(.scheduleInvalid) }
-    guard begins == 0 || begins >= time else { throw Refusal(.scheduleInPast) }
+    // A deadline that is now has passed (`accounting.md` 6).
+    guard begins == 0 || begins > time else { throw Refusal(.scheduleInPast) }
 
     let deadline = begins == 0 ? time : begins
     schedules.append(Schedule(terms: terms, waitsFor: begins == 0 ? nil : begins))

@@ -98,6 +98,12 @@ extension NaiveLedger {
     }
   }
 
+  /// Time passed and nothing was asked.
+  mutating func tick(at time: UInt64) {
+    wall = time
+    fireTimers()
+  }
+
   private mutating func single(_ request: Request) -> Outcome {
     if let key = request.key, let answer = answer(of: key), bug != .replayAppliesAgain {
       return again(answer, key)
@@ -118,8 +124,7 @@ extension NaiveLedger {
     var outcomes: [Outcome] = []
     for (index, request) in requests.enumerated() {
       do throws(Refusal) {
-        if let key = request.key, let answer = answer(of: key) {
-          guard bug == .keyTwiceInUnitIsReplayed else { throw Refusal(.idempotencyConflict) }
+        if let key = request.key, let answer = answer(of: key), bug == .keyTwiceInUnitIsReplayed {
           outcomes.append(again(answer, key))
           continue
         }
@@ -127,34 +132,28 @@ extension NaiveLedger {
         outcomes.append(done(request))
       } catch {
         self = bug == .firstOfUnitIsKept && index > 0 ? afterFirst : before
-        var refused = requests.map { _ in Self.leavesNoTrace(.linkedCommandRefused) }
-        refused[index] =
+        let outcome =
           bug == .unitRefusalIsNotRecorded
           ? .refused(error, event: .none, isReplay: false) : refuse(error, request)
-        return refused
+        return Self.others(requests, but: index, outcome)
       }
       if index == 0 { afterFirst = self }
     }
     return outcomes
   }
 
-  /// What a unit is answered of whose keys at least one was used before; `nil` where none was.
+  /// What a unit is answered that has a key twice, or a key that was used before; else `nil`.
   private func repeated(_ requests: [Request]) -> [Outcome]? {
     let known = requests.map { request in request.key.flatMap { answer(of: $0) } }
-    guard known.contains(where: { $0 != nil }) else { return nil }
-    var outcomes = requests.map { _ in Self.leavesNoTrace(.linkedCommandRefused) }
-    for (index, request) in requests.enumerated() {
-      guard let key = request.key, let answer = known[index], answer.digest != key.digest
-      else { continue }
-      outcomes[index] = again(answer, key)
-      return outcomes
+    if let conflict = firstConflict(requests, known) {
+      return Self.others(requests, but: conflict, Self.leavesNoTrace(.idempotencyConflict))
     }
     for (index, request) in requests.enumerated() {
       guard let key = request.key, let answer = known[index], answer.outcome.refusal != nil
       else { continue }
-      outcomes[index] = again(answer, key)
-      return outcomes
+      return Self.others(requests, but: index, again(answer, key))
     }
+    guard known.contains(where: { $0 != nil }) else { return nil }
     guard known.allSatisfy({ $0 != nil }) else {
       if bug == .unitRunsWhereKeysDiffer { return nil }
       return requests.map { _ in Self.leavesNoTrace(.linkedKeysDiffer) }
@@ -163,6 +162,26 @@ extension NaiveLedger {
       guard let key = request.key, let answer else { return nil }
       return again(answer, key)
     }
+  }
+
+  /// The first command whose key stands before it in the unit, or came with another request.
+  private func firstConflict(_ requests: [Request], _ known: [Answer?]) -> Int? {
+    requests.indices.first { index in
+      guard let key = requests[index].key else { return false }
+      let isTwice = requests[..<index].contains { $0.key?.fingerprint == key.fingerprint }
+      if isTwice, bug != .keyTwiceInUnitIsReplayed { return true }
+      guard let answer = known[index], bug != .replayIgnoresTheDigest else { return false }
+      return answer.digest != key.digest
+    }
+  }
+
+  /// One command's own answer; of the others, that a command of their unit was refused.
+  private static func others(
+    _ requests: [Request], but index: Int, _ outcome: Outcome
+  ) -> [Outcome] {
+    var outcomes = requests.map { _ in leavesNoTrace(.linkedCommandRefused) }
+    outcomes[index] = outcome
+    return outcomes
   }
 }
 

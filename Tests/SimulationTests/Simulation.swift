@@ -32,9 +32,13 @@ struct Simulation<Tested: Subject> {
     case .submit(let requests): try submit(requests, isLinked: false)
     case .linked(let requests): try submit(requests, isLinked: true)
     case .clock(let time):
+      // What is due by now is recorded at the time of now, by whom or whatever comes first: the
+      // next command, a look, or the engine itself while it is idle. So nothing may be left over.
+      try tick()
       clock.set(time)
       model.wall = time
     case .restart:
+      try tick()
       try subject.restart()
       model.restart()
       try compareEverything()
@@ -56,7 +60,7 @@ struct Simulation<Tested: Subject> {
         """)
     }
     for case .refused(let refusal, _, _) in actual { reasons.insert(refusal.reason) }
-    let touched = try followNewEvents()
+    let touched = try tick()
     if stepCount % 16 == 0 {
       try compareAccounts(books)
       try compareWallets(Array(model.wallets.indices))
@@ -65,8 +69,12 @@ struct Simulation<Tested: Subject> {
     }
   }
 
-  /// Follows what the log has since the last step; returns the wallets whose balances changed.
-  private mutating func followNewEvents() throws -> [Int] {
+  /// Fires what is due and follows what the log has since the last time; returns the wallets whose
+  /// balances changed.
+  @discardableResult
+  private mutating func tick() throws -> [Int] {
+    try subject.tick()
+    model.tick(at: clock.now)
     var touched: [Int] = []
     let next = EventNumber((books.last?.number.rawValue ?? 0) + 1)
     for recorded in try subject.events(from: next) {

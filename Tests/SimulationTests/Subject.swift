@@ -4,6 +4,8 @@ import LedgerCore
 protocol Subject {
   /// Each for itself, or linked: all or none.
   mutating func submit(_ requests: [Request], isLinked: Bool) throws -> [Outcome]
+  /// Fires the timers that are due, as the engine does where it has nothing else to do.
+  mutating func tick() throws
   /// What the wallet has available.
   mutating func balance(of wallet: WalletNumber) throws -> Int128
   /// The log from `number` on.
@@ -19,6 +21,10 @@ struct NaiveSubject: Subject {
 
   mutating func submit(_ requests: [Request], isLinked: Bool) -> [Outcome] {
     ledger.submit(requests, isLinked: isLinked, at: clock.now)
+  }
+
+  mutating func tick() {
+    ledger.tick(at: clock.now)
   }
 
   func balance(of wallet: WalletNumber) -> Int128 {

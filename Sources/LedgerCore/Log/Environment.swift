@@ -91,7 +91,7 @@ final class Environment: @unchecked Sendable {
   /// Runs `body` on a snapshot. Keep it under 100 ms and copy what outlives it: spans point into the
   /// map and die with the transaction.
   func read<Result>(
-    _ body: (borrowing Transaction) throws(StorageError) -> Result
+    _ body: (Transaction) throws(StorageError) -> Result
   ) throws(StorageError) -> Result {
     var begun: OpaquePointer?
     try unsafe Self.check(
@@ -104,7 +104,7 @@ final class Environment: @unchecked Sendable {
   /// Runs `body` in the write transaction and commits it; when this returns, a synced environment has
   /// it on disk. Anything thrown aborts it whole.
   func write<Result>(
-    _ body: (borrowing Transaction) throws(StorageError) -> Result
+    _ body: (Transaction) throws(StorageError) -> Result
   ) throws(StorageError) -> Result {
     var begun: OpaquePointer?
     try unsafe Self.check(mdb_txn_begin(environment, nil, 0, &begun), "mdb_txn_begin")
@@ -173,9 +173,11 @@ final class Environment: @unchecked Sendable {
 // MARK: - Transactions
 
 extension Environment {
-  /// One transaction, on the thread that began it.
+  /// One transaction, on the thread that began it; never kept beyond the closure it is handed to.
+  // Workaround: as `~Copyable` it crashes the optimiser of Swift 6.3.1 ("Cannot initialize a nonCopyable
+  // type with a guaranteed value", GenericSpecializer). Retry with the next compiler.
   @safe
-  struct Transaction: ~Copyable {
+  struct Transaction {
     fileprivate let handle: OpaquePointer
     fileprivate let databases: [MDB_dbi]
 

@@ -211,7 +211,7 @@ extension EventLog {
 
     /// A second writer that slipped past the lock would have raised the epoch (`design.md` 4.12).
     private func assertMine(
-      _ transaction: borrowing Environment.Transaction, size: UInt64
+      _ transaction: Environment.Transaction, size: UInt64
     ) throws(StorageError) {
       let stored = try transaction.get(EventLog.meta, Key("epoch")) {
         bytes throws(StorageError) in
@@ -234,7 +234,7 @@ extension EventLog {
 extension EventLog {
   /// Stores a record of the `meta` database.
   static func put(
-    _ transaction: borrowing Environment.Transaction, _ name: StaticString, _ bytes: [UInt8]
+    _ transaction: Environment.Transaction, _ name: StaticString, _ bytes: [UInt8]
   ) throws(StorageError) {
     try transaction.put(meta, Key(name), unsafe bytes.span.bytes)
   }

@@ -1,0 +1,225 @@
+import ArgumentParser
+import Foundation
+import LedgerCore
+
+/// Durable payments a second, beside what the same bytes cost without a ledger.
+struct Bench: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measure durable payments a second beside a plain file on the same disk.",
+    discussion: """
+      Makes a scratch ledger in DIR, opens and funds wallets, and then submits payments in spans of \
+      --batch: each with an idempotency key, a fee and every check, decided by one thread and \
+      durable in LMDB when the span is answered. In turn with it, the same number of bytes in the \
+      same pieces goes to a plain file by write and fdatasync: to one that starts empty and grows \
+      (ratio), and to one that was written full before (ratio_preallocated). Requests are made \
+      before the clock starts, as callers on other cores would.
+      """)
+
+  @Option(help: "Where the scratch ledger and files go; must not exist.")
+  var data = "ledger-bench"
+  @Option(help: "How many payments.")
+  var payments = 2_000_000
+  @Option(help: "How many wallets they go between.")
+  var wallets = 1_000_000
+  @Option(help: "How many payments are submitted, and made durable, at once: 1 to 8192.")
+  var batch = 8_190
+  @Option(help: "Zipf exponent of the wallets' popularity; 0 spreads evenly.")
+  var hot = 0.0
+  @Flag(help: "Write one JSON object.")
+  var json = false
+  @Flag(help: "Leave the scratch ledger behind.")
+  var keep = false
+
+  func validate() throws {
+    guard (1...8_192).contains(batch) else { throw ValidationError("--batch is 1 to 8192") }
+    guard wallets >= 2 else { throw ValidationError("--wallets is at least 2") }
+    guard payments >= batch else { throw ValidationError("--payments is at least --batch") }
+    guard hot >= 0 && hot < 5 else { throw ValidationError("--hot is 0 to 5") }
+  }
+
+  func run() async throws {
+    guard !FileManager.default.fileExists(atPath: data) else {
+      throw ValidationError("\(data) exists; name a directory that does not")
+    }
+    defer { if !keep { try? FileManager.default.removeItem(atPath: data) } }
+    let progress = Progress("bench", total: wallets * 2 + payments)
+    let memoryBefore = Memory.residentByteCount
+    let engine = try Engine.open(data)
+    let numbers = try open(wallets, in: engine, progress)
+    let memoryByteCount = Memory.residentByteCount - memoryBefore
+    let eventsBefore = engine.head.rawValue
+    let byteCountBefore = Self.byteCount(of: data + "/log/data.mdb")
+    var load = Load(wallets: numbers, hot: hot)
+    var measured = Measured(batch: batch)
+
+    let spanCount = payments / batch
+    let roundCount = min(10, spanCount)
+    let raw = try RawFiles(directory: data, pieceByteCount: 72 + batch * 116)
+    for round in 0..<roundCount {
+      let spans = spanCount * (round + 1) / roundCount - spanCount * round / roundCount
+      try pay(spans, engine, &load, &measured, progress)
+      try raw.grow(spans, into: &measured.growing)
+      try raw.overwrite(spans, into: &measured.preallocated)
+    }
+    let events = engine.head.rawValue - eventsBefore
+    let byteCount = Self.byteCount(of: data + "/log/data.mdb") - byteCountBefore
+    engine.close()
+    let folded = try Self.reopen(data)
+    progress.finish()
+    let report = Report(
+      measured, batch: batch, wallets: wallets, hot: hot, events: Int(events), bytes: byteCount,
+      memoryPerWallet: Double(memoryByteCount) / Double(wallets), fold: folded)
+    print(json ? try report.json() : report.table())
+  }
+
+  /// One agent, `count` wallets, each with a billion units.
+  private func open(
+    _ count: Int, in engine: Engine, _ progress: Progress
+  ) throws -> ClosedRange<UInt64> {
+    let preparation = engine.preparation
+    let registered = try engine.submitAndWait(
+      Request(
+        .identity(
+          .registerAgent(
+            tenant: 0, name: 0, asset: AssetNumber(1),
+            apiKey: preparation.hash(credential: "bench"),
+            secretKey: preparation.hash(credential: "bench-secret"))),
+        by: .anonymous))
+    guard case .identity(.agentRegistered(let agent, _, let first, _, _, _))? = registered.recorded?.event
+    else { throw ExitCode(74) }
+    var opened = 1
+    while opened < count {
+      let span = min(8_192, count - opened)
+      let request = Request(.wallet(.open(agent: agent, asset: AssetNumber(1))), by: .agent(agent))
+      _ = try engine.submitAndWait(Array(repeating: request, count: span))
+      opened += span
+      progress.advance(span)
+    }
+    var next = first.rawValue
+    let last = first.rawValue + UInt64(count) - 1
+    while next <= last {
+      let end = min(next + 8_191, last)
+      let requests = (next...end).map { number in
+        Request(
+          .wallet(
+            .fund(
+              WalletNumber(number), amount: Amount(units: 1_000_000_000_000), asset: .none,
+              cap: .commandMax)),
+          by: .agent(agent))
+      }
+      _ = try engine.submitAndWait(requests)
+      progress.advance(requests.count)
+      next = end + 1
+    }
+    return first.rawValue...last
+  }
+
+  private func pay(
+    _ spans: Int, _ engine: Engine, _ load: inout Load, _ measured: inout Measured,
+    _ progress: Progress
+  ) throws {
+    for _ in 0..<spans {
+      let requests = (0..<batch).map { _ in load.payment() }
+      let start = ContinuousClock.now
+      let outcomes = try engine.submitAndWait(requests)
+      measured.engine.append(ContinuousClock.now - start)
+      for outcome in outcomes where outcome.recorded == nil { measured.refused += 1 }
+      progress.advance(batch)
+    }
+  }
+
+  /// Opens the ledger again: how fast is the fold?
+  private static func reopen(_ data: String) throws -> Double {
+    let start = ContinuousClock.now
+    let engine = try Engine.open(data)
+    let seconds = (ContinuousClock.now - start).seconds
+    defer { engine.close() }
+    return Double(engine.head.rawValue) / seconds
+  }
+
+  private static func byteCount(of path: String) -> Int {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+    return (attributes?[.size] as? Int) ?? 0
+  }
+}
+
+// MARK: - Load
+
+extension Bench {
+  /// Payments between random wallets, each with a fresh random key.
+  private struct Load {
+    let wallets: ClosedRange<UInt64>
+    private var generator = SplitMix64(seed: 0x5EED)
+    /// Cumulative weights of the Zipf distribution; empty where all wallets are alike.
+    private var cumulative: [Double] = []
+
+    init(wallets: ClosedRange<UInt64>, hot: Double) {
+      self.wallets = wallets
+      guard hot > 0 else { return }
+      var sum = 0.0
+      for rank in 1...wallets.count {
+        sum += 1 / pow(Double(rank), hot)
+        cumulative.append(sum)
+      }
+    }
+
+    mutating func payment() -> Request {
+      let from = wallet()
+      var to = wallet()
+      while to == from { to = wallet() }
+      let key = IdempotencyKey(
+        fingerprint: UInt128(generator.next()) << 64 | UInt128(generator.next()),
+        digest: generator.next())
+      return Request(
+        .payment(
+          .pay(
+            from: WalletNumber(from), to: .wallet(WalletNumber(to)),
+            amount: Amount(units: Int128(generator.next() % 1_000 + 1)), asset: .none,
+            rail: .internal)),
+        by: .agent(AgentNumber(1)), key: key)
+    }
+
+    private mutating func wallet() -> UInt64 {
+      guard let total = cumulative.last else {
+        return wallets.lowerBound + generator.next() % UInt64(wallets.count)
+      }
+      let target = Double(generator.next() >> 11) / Double(1 << 53) * total
+      var (low, high) = (0, cumulative.count - 1)
+      while low < high {
+        let middle = (low + high) / 2
+        if cumulative[middle] < target { low = middle + 1 } else { high = middle }
+      }
+      // Popular wallets are spread over the table, as they would be in life.
+      return wallets.lowerBound + UInt64(low) &* 0x9E37_79B9_7F4A_7C15 % UInt64(wallets.count)
+    }
+  }
+
+  struct Measured {
+    var batch: Int
+    var engine: [Duration] = []
+    var growing: [Duration] = []
+    var preallocated: [Duration] = []
+    var refused = 0
+  }
+}
+
+/// A small seeded generator (Steele, Lea and Flood 2014), so that a run can be repeated.
+struct SplitMix64: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
+
+extension Duration {
+  var seconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) / 1e18
+  }
+}

@@ -1,0 +1,180 @@
+import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Musl
+#endif
+
+/// Plain files on the same disk: what the bytes alone cost.
+final class RawFiles {
+  private let growing: FileHandle
+  private let preallocated: FileHandle
+  private let piece: Data
+  private let preallocatedByteCount: Int
+  private var offset = 0
+
+  init(directory: String, pieceByteCount: Int) throws {
+    growing = try Self.create(directory + "/raw-growing")
+    preallocated = try Self.create(directory + "/raw-preallocated")
+    piece = Data((0..<pieceByteCount).map { _ in UInt8.random(in: .min ... .max) })
+    // Written full, not only allocated: an unwritten extent would cost a journal entry a write.
+    preallocatedByteCount = max(64 << 20, pieceByteCount * 4)
+    let block = Data(count: 1 << 20)
+    for _ in 0...(preallocatedByteCount >> 20) { try preallocated.write(contentsOf: block) }
+    try Self.sync(preallocated)
+    try preallocated.seek(toOffset: 0)
+  }
+
+  func grow(_ count: Int, into durations: inout [Duration]) throws {
+    for _ in 0..<count {
+      let start = ContinuousClock.now
+      try growing.write(contentsOf: piece)
+      try Self.sync(growing)
+      durations.append(ContinuousClock.now - start)
+    }
+  }
+
+  func overwrite(_ count: Int, into durations: inout [Duration]) throws {
+    for _ in 0..<count {
+      if offset + piece.count > preallocatedByteCount {
+        try preallocated.seek(toOffset: 0)
+        offset = 0
+      }
+      offset += piece.count
+      let start = ContinuousClock.now
+      try preallocated.write(contentsOf: piece)
+      try Self.sync(preallocated)
+      durations.append(ContinuousClock.now - start)
+    }
+  }
+
+  private static func create(_ path: String) throws -> FileHandle {
+    guard FileManager.default.createFile(atPath: path, contents: nil),
+      let handle = FileHandle(forWritingAtPath: path) else {
+      throw CocoaError(.fileWriteUnknown)
+    }
+    return handle
+  }
+
+  private static func sync(_ handle: FileHandle) throws {
+    guard fdatasync(handle.fileDescriptor) == 0 else { throw CocoaError(.fileWriteUnknown) }
+  }
+}
+
+/// How much memory the process has.
+enum Memory {
+  /// Bytes in real memory now.
+  static var residentByteCount: Int {
+    let statm = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
+    let fields = statm.split(separator: " ")
+    // The log's map counts as shared; only anonymous memory is the ledger's own.
+    guard fields.count > 2, let resident = Int(fields[1]), let shared = Int(fields[2]) else {
+      return 0
+    }
+    return (resident - shared) * Int(sysconf(Int32(_SC_PAGESIZE)))
+  }
+}
+
+extension Bench {
+  /// What was measured, in the units of the option `--json`.
+  struct Report: Encodable {
+    var paymentsPerSecond: Double
+    var rawPaymentsPerSecond: Double
+    var rawPreallocatedPaymentsPerSecond: Double
+    var ratio: Double
+    var ratioPreallocated: Double
+    var batch: Int
+    var payments: Int
+    var wallets: Int
+    var hot: Double
+    var p50Us: Double
+    var p99Us: Double
+    var rawP50Us: Double
+    var rawP99Us: Double
+    var events: Int
+    var bytes: Int
+    var bytesPerPayment: Double
+    var refused: Int
+    var memoryBytesPerWallet: Double
+    var foldEventsPerSecond: Double
+
+    private enum CodingKeys: String, CodingKey {
+      case paymentsPerSecond = "payments_per_second"
+      case rawPaymentsPerSecond = "raw_payments_per_second"
+      case rawPreallocatedPaymentsPerSecond = "raw_preallocated_payments_per_second"
+      case ratio
+      case ratioPreallocated = "ratio_preallocated"
+      case batch, payments, wallets, hot
+      case p50Us = "p50_us"
+      case p99Us = "p99_us"
+      case rawP50Us = "raw_p50_us"
+      case rawP99Us = "raw_p99_us"
+      case events, bytes
+      case bytesPerPayment = "bytes_per_payment"
+      case refused
+      case memoryBytesPerWallet = "memory_bytes_per_wallet"
+      case foldEventsPerSecond = "fold_events_per_second"
+    }
+
+    func json() throws -> String {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+      return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+
+    func table() -> String {
+      let rows = [
+        ["", "payments/s", "p50 us", "p99 us"],
+        ["ledger, durable", Self.whole(paymentsPerSecond), Self.whole(p50Us), Self.whole(p99Us)],
+        ["plain file, growing", Self.whole(rawPaymentsPerSecond), Self.whole(rawP50Us), Self.whole(rawP99Us)],
+        ["plain file, preallocated", Self.whole(rawPreallocatedPaymentsPerSecond), "", ""],
+      ]
+      let ratios = "ratio \(Self.two(ratio)) of the growing file, \(Self.two(ratioPreallocated)) of the preallocated"
+      let size = "\(payments) payments in batches of \(batch) between \(wallets) wallets, hot \(hot); \(refused) refused"
+      let cost = "\(Self.whole(bytesPerPayment)) bytes a payment on disk, \(Self.whole(memoryBytesPerWallet)) bytes of memory a wallet, fold \(Self.whole(foldEventsPerSecond)) events/s"
+      return ([Table.render(rows)] + [ratios, size, cost]).joined(separator: "\n")
+    }
+
+    private static func whole(_ value: Double) -> String { String(Int(value.rounded())) }
+    private static func two(_ value: Double) -> String { String((value * 100).rounded() / 100) }
+  }
+}
+
+extension Bench.Report {
+  init(
+    _ measured: Bench.Measured, batch: Int, wallets: Int, hot: Double, events: Int, bytes: Int,
+    memoryPerWallet: Double, fold: Double
+  ) {
+    let payments = measured.engine.count * batch
+    paymentsPerSecond = Self.rate(measured.engine, batch)
+    rawPaymentsPerSecond = Self.rate(measured.growing, batch)
+    rawPreallocatedPaymentsPerSecond = Self.rate(measured.preallocated, batch)
+    ratio = paymentsPerSecond / rawPaymentsPerSecond
+    ratioPreallocated = paymentsPerSecond / rawPreallocatedPaymentsPerSecond
+    self.batch = batch
+    self.payments = payments
+    self.wallets = wallets
+    self.hot = hot
+    p50Us = Self.quantile(measured.engine, 0.5)
+    p99Us = Self.quantile(measured.engine, 0.99)
+    rawP50Us = Self.quantile(measured.growing, 0.5)
+    rawP99Us = Self.quantile(measured.growing, 0.99)
+    self.events = events
+    self.bytes = bytes
+    bytesPerPayment = Double(bytes) / Double(payments)
+    refused = measured.refused
+    memoryBytesPerWallet = memoryPerWallet
+    foldEventsPerSecond = fold
+  }
+
+  private static func rate(_ durations: [Duration], _ batch: Int) -> Double {
+    let seconds = durations.reduce(0) { $0 + $1.seconds }
+    return Double(durations.count * batch) / seconds
+  }
+
+  private static func quantile(_ durations: [Duration], _ q: Double) -> Double {
+    let sorted = durations.map { $0.seconds * 1e6 }.sorted()
+    return sorted[min(sorted.count - 1, Int(Double(sorted.count) * q))]
+  }
+}
