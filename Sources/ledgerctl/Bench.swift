@@ -2,6 +2,12 @@ import ArgumentParser
 import Foundation
 import LedgerCore
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Musl
+#endif
+
 /// Durable payments a second, beside what the same bytes cost without a ledger.
 struct Bench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -121,7 +127,9 @@ struct Bench: AsyncParsableCommand {
     for _ in 0..<spans {
       let requests = (0..<batch).map { _ in load.payment() }
       let start = ContinuousClock.now
+      let cpu = clock()
       let outcomes = try engine.submitAndWait(requests)
+      measured.cpuMicroseconds += Double(clock() - cpu)
       measured.engine.append(ContinuousClock.now - start)
       for outcome in outcomes where outcome.recorded == nil { measured.refused += 1 }
       progress.advance(batch)
@@ -200,6 +208,7 @@ extension Bench {
     var growing: [Duration] = []
     var preallocated: [Duration] = []
     var refused = 0
+    var cpuMicroseconds = 0.0
   }
 }
 

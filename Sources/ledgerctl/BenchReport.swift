@@ -17,7 +17,8 @@ final class RawFiles {
   init(directory: String, pieceByteCount: Int) throws {
     growing = try Self.create(directory + "/raw-growing")
     preallocated = try Self.create(directory + "/raw-preallocated")
-    piece = Data((0..<pieceByteCount).map { _ in UInt8.random(in: .min ... .max) })
+    var generator = SplitMix64(seed: 1)
+    piece = Data((0..<pieceByteCount).map { _ in UInt8(truncatingIfNeeded: generator.next()) })
     // Written full, not only allocated: an unwritten extent would cost a journal entry a write.
     preallocatedByteCount = max(64 << 20, pieceByteCount * 4)
     let block = Data(count: 1 << 20)
@@ -96,6 +97,7 @@ extension Bench {
     var bytes: Int
     var bytesPerPayment: Double
     var refused: Int
+    var cpuUsPerPayment: Double
     var memoryBytesPerWallet: Double
     var foldEventsPerSecond: Double
 
@@ -113,6 +115,7 @@ extension Bench {
       case events, bytes
       case bytesPerPayment = "bytes_per_payment"
       case refused
+      case cpuUsPerPayment = "cpu_us_per_payment"
       case memoryBytesPerWallet = "memory_bytes_per_wallet"
       case foldEventsPerSecond = "fold_events_per_second"
     }
@@ -132,7 +135,7 @@ extension Bench {
       ]
       let ratios = "ratio \(Self.two(ratio)) of the growing file, \(Self.two(ratioPreallocated)) of the preallocated"
       let size = "\(payments) payments in batches of \(batch) between \(wallets) wallets, hot \(hot); \(refused) refused"
-      let cost = "\(Self.whole(bytesPerPayment)) bytes a payment on disk, \(Self.whole(memoryBytesPerWallet)) bytes of memory a wallet, fold \(Self.whole(foldEventsPerSecond)) events/s"
+      let cost = "\(Self.whole(bytesPerPayment)) bytes a payment on disk, \(Self.whole(memoryBytesPerWallet)) bytes of memory a wallet, fold \(Self.whole(foldEventsPerSecond)) events/s, \(Self.two(cpuUsPerPayment)) us of CPU a payment"
       return ([Table.render(rows)] + [ratios, size, cost]).joined(separator: "\n")
     }
 
@@ -164,6 +167,7 @@ extension Bench.Report {
     self.bytes = bytes
     bytesPerPayment = Double(bytes) / Double(payments)
     refused = measured.refused
+    cpuUsPerPayment = measured.cpuMicroseconds / Double(payments)
     memoryBytesPerWallet = memoryPerWallet
     foldEventsPerSecond = fold
   }

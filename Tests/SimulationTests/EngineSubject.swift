@@ -11,10 +11,15 @@ final class Directories {
     try FileManager.default.createDirectory(at: root, withIntermediateDirectories: true)
   }
 
+  /// A path where nothing is yet.
+  func next() -> URL {
+    count += 1
+    return root.appending(path: "\(count)")
+  }
+
   /// A new ledger in a directory of its own.
   func start(_ clock: SteppedClock, livemode: Bool) throws -> EngineSubject {
-    count += 1
-    return try EngineSubject(in: root.appending(path: "\(count)"), clock, livemode: livemode)
+    try EngineSubject(self, clock, livemode: livemode)
   }
 
   func removeAll() {
@@ -28,12 +33,14 @@ final class Directories {
 
 /// The engine.
 struct EngineSubject: Subject {
-  private let directory: URL
+  private let directories: Directories
+  private var directory: URL
   private let options: Engine.Options
   private var engine: Engine
 
-  init(in directory: URL, _ clock: SteppedClock, livemode: Bool) throws {
-    self.directory = directory
+  init(_ directories: Directories, _ clock: SteppedClock, livemode: Bool) throws {
+    self.directories = directories
+    directory = directories.next()
     var options = Engine.Options()
     options.livemode = livemode
     // A run sets its clock back by an hour, and closes and opens the ledger then.
@@ -44,18 +51,53 @@ struct EngineSubject: Subject {
     engine = try Engine.open(directory.path, options)
   }
 
-  func submit(_ requests: [Request], isLinked: Bool) throws -> [Outcome] {
-    isLinked
-      ? try engine.submitAndWait(linked: requests) : try engine.submitAndWait(requests)
+  /// Jobs without links are not waited for before the next is submitted, so that the engine finds
+  /// several at once.
+  func submit(_ jobs: [Job]) async throws -> [[Outcome]] {
+    typealias Answer = (job: Int, result: Result<[Outcome], LedgerFailure>)
+    var outcomes = [[Outcome]](repeating: [], count: jobs.count)
+    let (answers, answered) = AsyncStream.makeStream(of: Answer.self)
+    var openCount = 0
+    for (index, job) in jobs.enumerated() {
+      let requests = try sealed(job.requests)
+      if job.isLinked {
+        outcomes[index] = try await engine.submit(linked: requests)
+      } else {
+        openCount += 1
+        engine.submit(requests) { result in answered.yield((index, result)) }
+      }
+    }
+    if openCount == 0 { return outcomes }
+    for await answer in answers {
+      outcomes[answer.job] = try answer.result.get()
+      openCount -= 1
+      if openCount == 0 { break }
+    }
+    return outcomes
+  }
+
+  /// A run's texts are readable; the ledger takes sealed ones.
+  private func sealed(_ requests: [Request]) throws -> [Request] {
+    try requests.map { request in
+      guard !request.texts.isEmpty else { return request }
+      var sealed = try engine.preparation.request(
+        request.command, by: request.actor, text: [request.texts[0].readable],
+        registering: request.texts.dropFirst().map(\.readable))
+      sealed.key = request.key
+      return sealed
+    }
   }
 
   /// Every look at the state fires what is due.
-  func tick() throws {
-    try engine.read { _ in }
+  func tick() async throws {
+    _ = try await engine.isLive()
   }
 
-  func balance(of wallet: WalletNumber) throws -> Int128 {
-    try engine.read { ledger in ledger.wallets.wallets[wallet].available }
+  func balance(of wallet: WalletNumber) async throws -> Int128 {
+    guard let balance = try await engine.balance(of: wallet) else {
+      throw Mismatch("there is no wallet \(wallet)")
+    }
+    return balance.units
   }
 
   func events(from number: EventNumber) throws -> [Recorded] {
@@ -71,5 +113,88 @@ struct EngineSubject: Subject {
   mutating func restart() throws {
     engine.close()
     engine = try Engine.open(directory.path, options)
+  }
+
+  mutating func crash() throws {
+    let copy = directories.next()
+    try FileManager.default.copyItem(at: directory, to: copy)
+    engine.close()
+    directory = copy
+    engine = try Engine.open(directory.path, options)
+  }
+}
+
+// MARK: - Everything that can be looked at
+
+extension EngineSubject {
+  func compare(with model: NaiveLedger) async throws {
+    try compareTexts(model)
+    try await compareWallets(model)
+    try await comparePayees(model)
+    try await compareCredentials(model)
+    let amount = Amount(units: 1_234_567)
+    let fee = try await engine.fee(on: amount)
+    guard case .success(let fee) = fee, fee.units == model.fee(on: amount.units) else {
+      throw Mismatch("the fee on \(amount) is \(fee), not \(model.fee(on: amount.units))")
+    }
+    let codes = try await engine.assets().map(\.code)
+    guard codes == model.assets else { throw Mismatch("the assets are \(codes)") }
+  }
+
+  private func compareTexts(_ model: NaiveLedger) throws {
+    for number in 1...model.log.count {
+      let text = try engine.text(of: EventNumber(UInt64(number)))
+      let expected = model.text(of: number).map { [$0] }
+      guard text == expected else {
+        throw Mismatch("event \(number) has the text \(text ?? []), not \(expected ?? [])")
+      }
+    }
+  }
+
+  private func compareWallets(_ model: NaiveLedger) async throws {
+    for (index, expected) in model.wallets.enumerated() {
+      let number = WalletNumber(UInt64(index + 1))
+      guard let wallet = try await engine.wallet(number) else {
+        throw Mismatch("there is no wallet \(number)")
+      }
+      guard wallet.number == number, wallet.agent.rawValue == expected.agent,
+        wallet.tenant.rawValue == model.agents[Int(expected.agent) - 1].tenant,
+        wallet.asset.number == expected.asset, wallet.held == .zero,
+        wallet.available.units == model.available(index),
+        wallet.opened == expected.opened
+      else { throw Mismatch("\(wallet) is not \(expected)") }
+    }
+    for number in [0, UInt64(model.wallets.count + 1), .max] {
+      let wallet = try await engine.wallet(WalletNumber(number))
+      guard wallet == nil else { throw Mismatch("there is a wallet \(number)") }
+    }
+  }
+
+  private func comparePayees(_ model: NaiveLedger) async throws {
+    for (index, expected) in model.payees.enumerated() {
+      let number = PayeeNumber(UInt64(index + 1))
+      guard let payee = try await engine.payee(number),
+        payee.tenant.rawValue == expected.tenant, payee.asset == expected.asset,
+        payee.balance.units == model.balance(model.external(index), expected.asset)
+      else { throw Mismatch("payee \(number) is not \(expected)") }
+    }
+  }
+
+  /// Whom each key stands for, and its agent.
+  private func compareCredentials(_ model: NaiveLedger) async throws {
+    for (index, expected) in model.credentials.enumerated() {
+      let principal = try await engine.principal(of: expected.key)
+      if expected.isRevoked {
+        guard principal == nil else { throw Mismatch("revoked \(expected) is \(principal as Any)") }
+        continue
+      }
+      guard let principal, principal.actor == expected.holder, principal.kind == expected.kind,
+        principal.credential.rawValue == UInt64(index + 1)
+      else { throw Mismatch("\(expected) is \(principal as Any)") }
+      guard let agent = model.agent(expected.holder) else { continue }
+      guard principal.tenant.rawValue == model.agents[agent].tenant,
+        principal.wallet == model.agents[agent].wallet
+      else { throw Mismatch("\(principal) is not of \(model.agents[agent])") }
+    }
   }
 }

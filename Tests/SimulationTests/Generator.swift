@@ -1,4 +1,4 @@
-import LedgerCore
+@testable import LedgerCore
 
 /// Makes the steps of a run, one after the other, from a seed and what the model says is so.
 ///
@@ -9,7 +9,6 @@ struct Generator {
   /// Requests with a key, and units, to be repeated.
   private var asked: [Request] = []
   private var units: [[Request]] = []
-  private var opening: [Step] = []
   private var fingerprintCount: UInt64 = 0
 
   init(seed: UInt64) {
@@ -19,18 +18,26 @@ struct Generator {
 
   /// The next step, where `model` says what is so.
   mutating func next(_ model: NaiveLedger) -> Step {
-    if model.agents.isEmpty { return .submit(firstRequests()) }
+    if model.agents.isEmpty { return .submit([Job(requests: firstRequests())]) }
     guard let move = Swarm.Move(rawValue: dice.weighted(swarm.moves)) else {
       preconditionFailure("each move has a weight")
     }
     switch move {
-    case .single: return .submit([request(model)])
-    case .batch: return .submit(batch(model))
-    case .unit: return .linked(unit(model))
-    case .unitAgain: return .linked(unitAgain(model))
     case .clock: return .clock(time(model))
-    case .restart: return dice.isOne(in: 6) ? .restart : .submit([request(model)])
-    case .storm: return dice.isOne(in: 4) ? .submit(storm(model)) : .submit([request(model)])
+    case .restart: return .restart
+    case .crash: return .crash
+    case .together: return .submit((0...dice.below(5)).map { _ in job(model, dice.below(4)) })
+    case .storm: return .submit([Job(requests: storm(model))])
+    case .single, .batch, .unit, .unitAgain: return .submit([job(model, move.rawValue)])
+    }
+  }
+
+  private mutating func job(_ model: NaiveLedger, _ move: Int) -> Job {
+    switch move {
+    case 0: Job(requests: [request(model)])
+    case 1: Job(requests: batch(model))
+    case 2: Job(requests: unit(model), isLinked: true)
+    default: Job(requests: unitAgain(model), isLinked: true)
     }
   }
 
@@ -70,9 +77,12 @@ extension Generator {
 
   private mutating func fresh(_ model: NaiveLedger) -> Request {
     let (command, actor) = command(model)
-    guard !dice.isOne(in: swarm.keylessOneIn) else { return Request(command, by: actor) }
-    let key = IdempotencyKey(fingerprint: fingerprint(), digest: dice.next())
-    let request = Request(command, by: actor, key: key)
+    var request = Request(command, by: actor)
+    if dice.isOne(in: 2) {
+      for _ in 0...dice.below(2) { request.texts.append(SealedText(readable: "text \(dice.next())")) }
+    }
+    guard !dice.isOne(in: swarm.keylessOneIn) else { return request }
+    request.key = IdempotencyKey(fingerprint: fingerprint(), digest: dice.next())
     asked.append(request)
     return request
   }

@@ -10,10 +10,10 @@ struct MutationTests {
   private static let commandCountMax = 25_000
 
   @Test(arguments: Bug.allCases)
-  func `a planted bug is found`(bug: Bug) throws {
+  func `a planted bug is found`(bug: Bug) async throws {
     var commandCount = 0
     for seed: UInt64 in 1... {
-      let run = try Run(seed: seed, commandCount: Self.commandsPerSeed, start: Self.start(bug))
+      let run = try await Run(seed: seed, commandCount: Self.commandsPerSeed, start: Self.start(bug))
       commandCount += run.commandCount
       if run.found != nil {
         print("\(bug): seed=\(seed) found it within \(commandCount) commands")
@@ -24,9 +24,9 @@ struct MutationTests {
     Issue.record("the simulation is blind to \(bug): \(commandCount) commands found nothing")
   }
 
-  @Test func `a naive ledger without a bug agrees with itself`() throws {
+  @Test func `a naive ledger without a bug agrees with itself`() async throws {
     for seed: UInt64 in 1...20 {
-      let run = try Run(seed: seed, commandCount: Self.commandsPerSeed, start: Self.start(nil))
+      let run = try await Run(seed: seed, commandCount: Self.commandsPerSeed, start: Self.start(nil))
       #expect(run.found == nil, "seed=\(seed) \(run.swarm)")
     }
   }
@@ -37,20 +37,20 @@ struct MutationTests {
     .unitTooLarge, .queueFull, .tenantNotFound, .scheduleNotFound,
   ]
 
-  @Test func `every refusal is reached`() throws {
+  @Test func `every refusal is reached`() async throws {
     var missing = Set(Rejection.allCases).subtracting(Self.unreached)
     for seed: UInt64 in 1...100 where !missing.isEmpty {
-      let run = try Run(seed: seed, commandCount: Self.commandsPerSeed, start: Self.start(nil))
+      let run = try await Run(seed: seed, commandCount: Self.commandsPerSeed, start: Self.start(nil))
       missing.subtract(run.reasons)
     }
     #expect(missing.isEmpty, "no command was refused for these reasons")
   }
 
-  @Test func `a failing run shrinks to few commands`() throws {
+  @Test func `a failing run shrinks to few commands`() async throws {
     let start = Self.start(.selfPaymentIsAllowed)
     for seed: UInt64 in 1...100 {
-      let run = try Run(seed: seed, commandCount: Self.commandsPerSeed, start: start)
-      guard let shrunk = run.shrunk(start: start) else { continue }
+      let run = try await Run(seed: seed, commandCount: Self.commandsPerSeed, start: start)
+      guard let shrunk = await run.shrunk(start: start) else { continue }
       let commandCount = shrunk.steps.map(\.commandCount).reduce(0, +)
       #expect(commandCount <= 6, "\(shrunk.steps)")
       return

@@ -2,10 +2,16 @@
 
 extension NaiveLedger {
   /// Does the command and records its events, or leaves everything as it is.
-  mutating func perform(_ command: Command, by actor: Actor) throws(Refusal) {
-    switch command {
+  mutating func perform(_ request: Request) throws(Refusal) {
+    let actor = request.actor
+    // The command's own text, and that of what it may register.
+    let own = request.texts.first?.readable
+    let other = request.texts.dropFirst().first?.readable
+    switch request.command {
     case .identity(.registerAgent(let tenant, let name, let asset, let apiKey, let secretKey)):
-      try registerAgent(tenant, name, asset, apiKey, secretKey, by: actor)
+      try checkAgent(name, asset, apiKey, secretKey, by: actor)
+      registerTenant(tenant, by: actor, other)
+      registerAgent(tenant, name, asset, apiKey, secretKey, by: actor, own)
     case .identity(.registerOperator(let key)):
       try registerOperator(key, by: actor)
     case .identity(.issue(let key, let kind)):
@@ -19,7 +25,7 @@ extension NaiveLedger {
     case .wallet(.addAsset(let code, let scale)):
       try addAsset(code, scale, by: actor)
     case .payment(.pay(let from, let to, let amount, let asset, let rail)):
-      try pay(from: from, to: to, amount.units, asset, rail, by: actor)
+      try pay(from: from, to: to, amount.units, asset, rail, by: actor, own, label: other)
     case .fee(.set(let terms, let begins)):
       try setFees(terms, begins: begins.nanoseconds, by: actor)
     }
@@ -42,7 +48,7 @@ extension NaiveLedger {
 
   private mutating func pay(
     from: WalletNumber, to: Payments.Recipient, _ amount: Int128, _ named: AssetNumber,
-    _ rail: Rail, by actor: Actor
+    _ rail: Rail, by actor: Actor, _ text: String?, label: String?
   ) throws(Refusal) {
     if bug == .payeeIsCheckedFirst { _ = try payee(to, from: from, nil) }
     try checkRange(amount)
@@ -65,8 +71,9 @@ extension NaiveLedger {
     let toWhom: (account: String, payee: Payments.Payee)
     if let wallet {
       toWhom = (Self.wallet(wallet), .wallet(WalletNumber(UInt64(wallet + 1))))
-    } else if case .external(let label) = to {
-      let payee = external(label, of: agents[Int(wallets[payer].agent) - 1].tenant, asset, actor)
+    } else if case .external(let hash) = to {
+      let tenant = agents[Int(wallets[payer].agent) - 1].tenant
+      let payee = external(hash, of: tenant, asset, actor, label)
       toWhom = (external(payee), .external(PayeeNumber(UInt64(payee + 1))))
     } else {
       preconditionFailure("a payee is a wallet or external")
@@ -78,7 +85,7 @@ extension NaiveLedger {
     let payment = Payments.Payment(
       amount: Amount(units: amount), fee: Amount(units: fee), payer: from, payee: toWhom.payee,
       schedule: ScheduleNumber(UInt64(schedule)), asset: asset, rail: rail)
-    record(.payment(.completed(payment)), by: actor)
+    record(.payment(.completed(payment)), by: actor, text)
   }
 
   private func mayUse(_ wallet: Int, _ actor: Actor) -> Bool {
@@ -107,7 +114,7 @@ extension NaiveLedger {
 
   /// The payee behind a label, from 0; registered where it is new in this asset to this tenant.
   private mutating func external(
-    _ label: UInt128, of tenant: UInt64, _ asset: AssetNumber, _ actor: Actor
+    _ label: UInt128, of tenant: UInt64, _ asset: AssetNumber, _ actor: Actor, _ text: String?
   ) -> Int {
     let known = payees.firstIndex { payee in
       payee.label == label
@@ -119,7 +126,7 @@ extension NaiveLedger {
     let event = Payments.Event.payeeRegistered(
       payee: PayeeNumber(UInt64(payees.count)), tenant: TenantNumber(tenant), asset: asset,
       label: label)
-    record(.payment(event), by: actor)
+    record(.payment(event), by: actor, text)
     return payees.count - 1
   }
 }
@@ -184,7 +191,8 @@ extension NaiveLedger {
   }
 
   private mutating func openWallet(_ agent: UInt64, _ asset: AssetNumber, by actor: Actor) {
-    wallets.append(Wallet(agent: agent, asset: asset))
+    let opened = EventNumber(UInt64(log.count + 1))
+    wallets.append(Wallet(agent: agent, asset: asset, opened: opened))
     let event = Wallets.Event.opened(
       wallet: WalletNumber(UInt64(wallets.count)), agent: AgentNumber(agent), asset: asset)
     record(.wallet(event), by: actor)
@@ -228,34 +236,47 @@ extension NaiveLedger {
 // MARK: - Identity
 
 extension NaiveLedger {
-  private mutating func registerAgent(
-    _ tenantName: UInt128, _ name: UInt128, _ asset: AssetNumber, _ apiKey: UInt128,
-    _ secretKey: UInt128, by actor: Actor
+  private func checkAgent(
+    _ name: UInt128, _ asset: AssetNumber, _ apiKey: UInt128, _ secretKey: UInt128,
+    by actor: Actor
   ) throws(Refusal) {
     guard actor.role != .agent else { throw Refusal(.notPermitted) }
     guard place(asset.rawValue, in: assets.count) != nil else { throw Refusal(.assetNotFound) }
-    var tenant = tenants.firstIndex { $0 == tenantName && tenantName != 0 }
-    if bug == .tenantIsNeverFound { tenant = nil }
     let isTaken = name != 0 && agents.contains { $0.name == name }
     guard !isTaken || bug == .nameIsNeverTaken else { throw Refusal(.agentNameTaken) }
     try checkFree([apiKey, secretKey])
+  }
 
-    if tenant == nil {
-      tenants.append(tenantName)
-      let number = TenantNumber(UInt64(tenants.count))
-      record(.identity(.tenantRegistered(tenant: number, name: tenantName)), by: actor)
-    }
-    let belongsTo = UInt64((tenant ?? tenants.count - 1) + 1)
-    agents.append(Agent(tenant: belongsTo, name: name, refusals: []))
+  /// The tenant of this name, from 1; each 0 is a tenant of its own.
+  private func tenant(_ name: UInt128) -> UInt64? {
+    guard name != 0, bug != .tenantIsNeverFound else { return nil }
+    return tenants.firstIndex(of: name).map { UInt64($0 + 1) }
+  }
+
+  private mutating func registerTenant(_ name: UInt128, by actor: Actor, _ text: String?) {
+    guard tenant(name) == nil else { return }
+    tenants.append(name)
+    let number = TenantNumber(UInt64(tenants.count))
+    let event = Identity.Event.tenantRegistered(tenant: number, name: name)
+    // A tenant that is an agent's own has no name.
+    record(.identity(event), by: actor, name == 0 ? nil : text)
+  }
+
+  private mutating func registerAgent(
+    _ tenantName: UInt128, _ name: UInt128, _ asset: AssetNumber, _ apiKey: UInt128,
+    _ secretKey: UInt128, by actor: Actor, _ text: String?
+  ) {
+    let tenant = tenant(tenantName) ?? UInt64(tenants.count)
+    let wallet = WalletNumber(UInt64(wallets.count + 1))
+    agents.append(Agent(tenant: tenant, name: name, wallet: wallet, refusals: []))
     let agent = AgentNumber(UInt64(agents.count))
     openWallet(agent.rawValue, asset, by: actor)
     let apiNumber = issueCredential(apiKey, .apiKey, to: .agent(agent), by: actor)
     let secretNumber = issueCredential(secretKey, .secretKey, to: .agent(agent), by: actor)
     let event = Identity.Event.agentRegistered(
-      agent: agent, tenant: TenantNumber(belongsTo),
-      wallet: WalletNumber(UInt64(wallets.count)), name: name, apiKey: apiNumber,
-      secretKey: secretNumber)
-    record(.identity(event), by: actor)
+      agent: agent, tenant: TenantNumber(tenant), wallet: wallet, name: name,
+      apiKey: apiNumber, secretKey: secretNumber)
+    record(.identity(event), by: actor, text)
   }
 
   private mutating func registerOperator(_ key: UInt128, by actor: Actor) throws(Refusal) {
@@ -307,11 +328,20 @@ extension NaiveLedger {
   private mutating func issueCredential(
     _ key: UInt128, _ kind: Identity.CredentialKind, to holder: Actor, by actor: Actor
   ) -> CredentialNumber {
-    credentials.append(Credential(key: key, holder: holder, isRevoked: false))
+    credentials.append(Credential(key: key, kind: kind, holder: holder, isRevoked: false))
     let number = CredentialNumber(UInt64(credentials.count))
     let event = Identity.Event.credentialIssued(
       credential: number, key: key, kind: kind, holder: holder)
     record(.identity(event), by: actor)
     return number
   }
+}
+
+extension SealedText {
+  /// A run's texts are not sealed before a ledger takes them.
+  init(readable text: String) {
+    self.init(commitment: .none, ciphertext: Array(text.utf8))
+  }
+
+  var readable: String { String(decoding: ciphertext, as: UTF8.self) }
 }

@@ -9,12 +9,15 @@ struct NaiveLedger {
   struct Agent {
     var tenant: UInt64
     var name: UInt128
+    /// The one it was registered with.
+    var wallet: WalletNumber
     /// When each of its refusals was recorded.
     var refusals: [UInt64]
   }
 
   struct Credential {
     var key: UInt128
+    var kind: Identity.CredentialKind
     var holder: Actor
     var isRevoked: Bool
   }
@@ -22,6 +25,7 @@ struct NaiveLedger {
   struct Wallet {
     var agent: UInt64
     var asset: AssetNumber
+    var opened: EventNumber
   }
 
   struct Payee {
@@ -69,6 +73,8 @@ struct NaiveLedger {
   var answers: [Answer] = []
   /// Every event that was ever predicted; the first is genesis.
   var log: [Recorded]
+  /// The texts of events that have one.
+  var texts: [(event: EventNumber, text: String)] = []
   /// What the wall clock says.
   var wall: UInt64
 
@@ -109,7 +115,7 @@ extension NaiveLedger {
       return again(answer, key)
     }
     do throws(Refusal) {
-      try perform(request.command, by: request.actor)
+      try perform(request)
       return done(request)
     } catch {
       return refuse(error, request)
@@ -128,7 +134,7 @@ extension NaiveLedger {
           outcomes.append(again(answer, key))
           continue
         }
-        try perform(request.command, by: request.actor)
+        try perform(request)
         outcomes.append(done(request))
       } catch {
         self = bug == .firstOfUnitIsKept && index > 0 ? afterFirst : before
@@ -262,10 +268,16 @@ extension NaiveLedger {
     return max(wall, log[log.count - 1].header.time.nanoseconds + 1)
   }
 
-  mutating func record(_ event: Event, by actor: Actor) {
+  mutating func record(_ event: Event, by actor: Actor, _ text: String? = nil) {
     let number = EventNumber(UInt64(log.count + 1))
     let header = Header(number: number, time: Timestamp(nanoseconds: time), actor: actor)
     log.append(Recorded(header: header, event: event))
+    if let text { texts.append((number, text)) }
+  }
+
+  /// The text beside the event of this number.
+  func text(of number: Int) -> String? {
+    texts.first { $0.event.rawValue == UInt64(number) }?.text
   }
 
   /// Begins every schedule that is due before the next command, the earliest first.

@@ -19,7 +19,7 @@ struct Run {
   /// Runs `seed` until `commandCount` commands were submitted or the two ledgers differ.
   init<Tested: Subject>(
     seed: UInt64, commandCount: Int, start: (SteppedClock, _ livemode: Bool) throws -> Tested
-  ) throws {
+  ) async throws {
     var generator = Generator(seed: seed)
     self.seed = seed
     swarm = generator.swarm
@@ -30,9 +30,9 @@ struct Run {
         let step = generator.next(simulation.model)
         steps.append(step)
         self.commandCount += step.commandCount
-        try simulation.perform(step)
+        try await simulation.perform(step)
       }
-      try simulation.perform(.restart)
+      try await simulation.perform(.restart)
     } catch {
       found = error as? Mismatch ?? Mismatch("\(error)")
     }
@@ -43,14 +43,14 @@ struct Run {
   /// The fewest steps found, in a bounded search, after which the two still differ.
   func shrunk<Tested: Subject>(
     start: (SteppedClock, _ livemode: Bool) throws -> Tested
-  ) -> (steps: [Step], mismatch: Mismatch)? {
+  ) async -> (steps: [Step], mismatch: Mismatch)? {
     guard let found else { return nil }
     var best = (steps: steps, mismatch: found)
     var attemptCount = 0
     /// Keeps `fewer` where they find something too.
-    func attempt(_ fewer: [Step]) -> Bool {
+    func attempt(_ fewer: [Step]) async -> Bool {
       attemptCount += 1
-      guard attemptCount <= Self.shrinkAttemptCountMax, let mismatch = replay(fewer, start)
+      guard attemptCount <= Self.shrinkAttemptCountMax, let mismatch = await replay(fewer, start)
       else { return false }
       best = (fewer, mismatch)
       return true
@@ -61,7 +61,7 @@ struct Run {
       while place < best.steps.count {
         var fewer = best.steps
         fewer.removeSubrange(place..<min(place + size, fewer.count))
-        if !attempt(fewer) { place += size }
+        if await !attempt(fewer) { place += size }
       }
       if size == 1 { break }
       size /= 2
@@ -70,7 +70,7 @@ struct Run {
       for request in stride(from: best.steps[place].commandCount - 1, through: 0, by: -1) {
         var fewer = best.steps
         fewer[place] = fewer[place].without(request)
-        if fewer[place].commandCount > 0 { _ = attempt(fewer) }
+        if fewer[place].commandCount > 0 { _ = await attempt(fewer) }
       }
     }
     return best
@@ -81,12 +81,12 @@ struct Run {
   /// What these steps find in a new ledger.
   private func replay<Tested: Subject>(
     _ steps: [Step], _ start: (SteppedClock, _ livemode: Bool) throws -> Tested
-  ) -> Mismatch? {
+  ) async -> Mismatch? {
     do {
       let clock = SteppedClock(at: Self.began)
       var simulation = try Simulation(start(clock, swarm.livemode), clock)
-      for step in steps { try simulation.perform(step) }
-      try simulation.perform(.restart)
+      for step in steps { try await simulation.perform(step) }
+      try await simulation.perform(.restart)
       return nil
     } catch {
       return error as? Mismatch ?? Mismatch("\(error)")

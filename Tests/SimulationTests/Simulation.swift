@@ -26,54 +26,52 @@ struct Simulation<Tested: Subject> {
   }
 
   /// Does the step on both, and says where they differ.
-  mutating func perform(_ step: Step) throws {
+  mutating func perform(_ step: Step) async throws {
     stepCount += 1
     switch step {
-    case .submit(let requests): try submit(requests, isLinked: false)
-    case .linked(let requests): try submit(requests, isLinked: true)
+    case .submit(let jobs): try await submit(jobs)
     case .clock(let time):
       // What is due by now is recorded at the time of now, by whom or whatever comes first: the
       // next command, a look, or the engine itself while it is idle. So nothing may be left over.
-      try tick()
+      try await tick()
       clock.set(time)
       model.wall = time
     case .restart:
-      try tick()
+      try await tick()
       try subject.restart()
       model.restart()
-      try compareEverything()
+      try await compareEverything()
+    case .crash:
+      try await tick()
+      try subject.crash()
+      model.restart()
+      try await compareEverything()
     }
   }
 
-  private mutating func submit(_ requests: [Request], isLinked: Bool) throws {
-    let expected = model.submit(requests, isLinked: isLinked, at: clock.now)
-    let actual = try subject.submit(requests, isLinked: isLinked)
-    guard expected.count == actual.count else {
-      throw Mismatch("\(requests.count) requests have \(actual.count) outcomes")
+  private mutating func submit(_ jobs: [Job]) async throws {
+    let expected = jobs.map { job in
+      model.submit(job.requests, isLinked: job.isLinked, at: clock.now)
     }
-    for index in expected.indices where expected[index] != actual[index] {
-      throw Mismatch(
-        """
-        outcome \(index + 1) of \(requests.count) of \(requests[index].command)
-          is \(actual[index])
-          not \(expected[index])
-        """)
+    let actual = try await subject.submit(jobs)
+    for (index, job) in jobs.enumerated() {
+      try compare(actual[index], expected[index], of: job)
+      for case .refused(let refusal, _, _) in actual[index] { reasons.insert(refusal.reason) }
     }
-    for case .refused(let refusal, _, _) in actual { reasons.insert(refusal.reason) }
-    let touched = try tick()
+    let touched = try await tick()
     if stepCount % 16 == 0 {
       try compareAccounts(books)
-      try compareWallets(Array(model.wallets.indices))
+      try await compareWallets(Array(model.wallets.indices))
     } else {
-      try compareWallets(touched)
+      try await compareWallets(touched)
     }
   }
 
   /// Fires what is due and follows what the log has since the last time; returns the wallets whose
   /// balances changed.
   @discardableResult
-  private mutating func tick() throws -> [Int] {
-    try subject.tick()
+  private mutating func tick() async throws -> [Int] {
+    try await subject.tick()
     model.tick(at: clock.now)
     var touched: [Int] = []
     let next = EventNumber((books.last?.number.rawValue ?? 0) + 1)
@@ -99,6 +97,22 @@ struct Simulation<Tested: Subject> {
 // MARK: - Comparing
 
 extension Simulation {
+  private func compare(
+    _ actual: [Outcome], _ expected: [Outcome], of job: Job
+  ) throws(Mismatch) {
+    guard expected.count == actual.count else {
+      throw Mismatch("\(job.requests.count) requests have \(actual.count) outcomes")
+    }
+    for index in expected.indices where expected[index] != actual[index] {
+      throw Mismatch(
+        """
+        outcome \(index + 1) of \(job.requests.count) of \(job.requests[index].command)
+          is \(actual[index])
+          not \(expected[index])
+        """)
+    }
+  }
+
   private func compare(_ recorded: Recorded) throws(Mismatch) {
     let place = Int(recorded.number.rawValue) - 1
     guard model.log.indices.contains(place) else {
@@ -114,12 +128,12 @@ extension Simulation {
     }
   }
 
-  private mutating func compareWallets(_ wallets: [Int]) throws {
+  private func compareWallets(_ wallets: [Int]) async throws {
     for wallet in wallets {
       let number = WalletNumber(UInt64(wallet + 1))
       let expected = model.available(wallet)
       let followed = books.balance(.walletAvailable(number), model.wallets[wallet].asset)
-      let actual = try subject.balance(of: number)
+      let actual = try await subject.balance(of: number)
       guard actual == expected, followed == expected else {
         throw Mismatch(
           """
@@ -146,7 +160,7 @@ extension Simulation {
   }
 
   /// All balances, and the whole log followed once more from its first event.
-  mutating func compareEverything() throws {
+  func compareEverything() async throws {
     var again = Books()
     for recorded in try subject.events(from: EventNumber(1)) {
       try compare(recorded)
@@ -156,7 +170,8 @@ extension Simulation {
       throw Mismatch("the log ends at \(again.last?.number ?? .none), not \(model.log.count)")
     }
     try compareAccounts(again)
-    try compareWallets(Array(model.wallets.indices))
+    try await compareWallets(Array(model.wallets.indices))
+    try await subject.compare(with: model)
   }
 }
 

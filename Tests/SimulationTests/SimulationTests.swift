@@ -15,15 +15,15 @@ import Testing
   private static let firstSeed = environment["SIMULATION_SEED"].flatMap { UInt64($0) } ?? 1
   private static let commandsPerSeed = 300
 
-  @Test func `the engine agrees with the naive ledger`() throws {
+  @Test func `the engine agrees with the naive ledger`() async throws {
     var commandCount = 0
     var seed = Self.firstSeed
     while commandCount < Self.commandCount {
       print("seed=\(seed)")
-      let run = try Self.run(seed)
+      let run = try await Self.run(seed)
       commandCount += run.commandCount
       if run.found != nil {
-        Issue.record("seed=\(seed), \(run.swarm)\n\(try Self.explanation(of: run))")
+        Issue.record("seed=\(seed), \(run.swarm)\n\(try await Self.explanation(of: run))")
         return
       }
       seed += 1
@@ -31,24 +31,24 @@ import Testing
     print("\(commandCount) commands of \(seed - Self.firstSeed) seeds, no difference")
   }
 
-  @Test func `a seed names its events for ever`() throws {
+  @Test func `a seed names its events for ever`() async throws {
     for seed in Self.firstSeed..<(Self.firstSeed + 2) {
-      let (first, second) = (try Self.run(seed), try Self.run(seed))
+      let (first, second) = (try await Self.run(seed), try await Self.run(seed))
       // Genesis has a random ledger id; everything after it follows from the seed.
       #expect(first.log.dropFirst() == second.log.dropFirst(), "seed=\(seed)")
     }
   }
 
-  private static func run(_ seed: UInt64) throws -> Run {
+  private static func run(_ seed: UInt64) async throws -> Run {
     let directories = try Directories()
     defer { directories.removeAll() }
-    return try Run(seed: seed, commandCount: commandsPerSeed, start: directories.start)
+    return try await Run(seed: seed, commandCount: commandsPerSeed, start: directories.start)
   }
 
-  private static func explanation(of run: Run) throws -> String {
+  private static func explanation(of run: Run) async throws -> String {
     let directories = try Directories()
     defer { directories.removeAll() }
-    guard let shrunk = run.shrunk(start: directories.start) else { return "" }
+    guard let shrunk = await run.shrunk(start: directories.start) else { return "" }
     let steps = shrunk.steps.map(\.description).joined(separator: "\n")
     let text = "\(shrunk.mismatch)\nafter\n\(steps)"
     return text.replacingOccurrences(of: "LedgerCore.", with: "")

@@ -1,17 +1,21 @@
-import LedgerCore
+@testable import LedgerCore
 
 /// A ledger under test: the engine, or for testing the simulation itself a naive ledger with a bug.
 protocol Subject {
-  /// Each for itself, or linked: all or none.
-  mutating func submit(_ requests: [Request], isLinked: Bool) throws -> [Outcome]
+  /// Submits the jobs one behind the other; the outcomes of each, in order.
+  mutating func submit(_ jobs: [Job]) async throws -> [[Outcome]]
   /// Fires the timers that are due, as the engine does where it has nothing else to do.
-  mutating func tick() throws
+  mutating func tick() async throws
   /// What the wallet has available.
-  mutating func balance(of wallet: WalletNumber) throws -> Int128
+  func balance(of wallet: WalletNumber) async throws -> Int128
   /// The log from `number` on.
   func events(from number: EventNumber) throws -> [Recorded]
+  /// Says what else it holds that `model` says is otherwise.
+  func compare(with model: NaiveLedger) async throws
   /// Closes the ledger and opens it again.
   mutating func restart() throws
+  /// Opens what is on disk without having closed it.
+  mutating func crash() throws
 }
 
 /// A naive ledger in the engine's place.
@@ -19,8 +23,8 @@ struct NaiveSubject: Subject {
   var ledger: NaiveLedger
   let clock: SteppedClock
 
-  mutating func submit(_ requests: [Request], isLinked: Bool) -> [Outcome] {
-    ledger.submit(requests, isLinked: isLinked, at: clock.now)
+  mutating func submit(_ jobs: [Job]) -> [[Outcome]] {
+    jobs.map { ledger.submit($0.requests, isLinked: $0.isLinked, at: clock.now) }
   }
 
   mutating func tick() {
@@ -35,7 +39,17 @@ struct NaiveSubject: Subject {
     Array(ledger.log[(Int(number.rawValue) - 1)...])
   }
 
+  func compare(with model: NaiveLedger) throws(Mismatch) {
+    for number in 1...model.log.count where ledger.text(of: number) != model.text(of: number) {
+      throw Mismatch("event \(number) has another text")
+    }
+  }
+
   mutating func restart() {
+    ledger.restart()
+  }
+
+  mutating func crash() {
     ledger.restart()
   }
 }

@@ -13,7 +13,7 @@ struct Swarm: CustomStringConvertible {
 
   /// How it is asked, and what happens in between.
   enum Move: Int, CaseIterable {
-    case single, batch, unit, unitAgain, clock, restart, storm
+    case single, batch, unit, unitAgain, together, clock, restart, crash, storm
   }
 
   /// How many agents a run begins with.
@@ -44,12 +44,10 @@ struct Swarm: CustomStringConvertible {
     // A ledger in which nobody pays finds nothing; one without money little.
     kinds[Kind.pay.rawValue] = max(kinds[Kind.pay.rawValue], 5)
     kinds[Kind.fund.rawValue] = max(kinds[Kind.fund.rawValue], 1)
-    moves = [8, 4, 4, 1, 4, 0, 0]
-    for move in [Move.batch, .unit, .unitAgain, .clock] where dice.isOne(in: 4) {
+    moves = [24, 12, 12, 6, 12, 12, 1, 1, 1]
+    for move in Move.allCases where move != .single && dice.isOne(in: 3) {
       moves[move.rawValue] = 0
     }
-    moves[Move.restart.rawValue] = dice.below(2)
-    moves[Move.storm.rawValue] = dice.below(2)
     brokenOneIn = [0, 2, 4, 10][dice.below(4)]
     keylessOneIn = [0, 1, 2, 5][dice.below(4)]
     repeatedOneIn = [0, 3, 8, 20][dice.below(4)]
@@ -69,49 +67,5 @@ struct Swarm: CustomStringConvertible {
       other digest 1 in \(otherDigestOneIn), cap \(cap), colliding \(fingerprintsCollide), \
       kinds \(kinds), moves \(moves)
       """
-  }
-}
-
-/// One thing that happens in a run.
-enum Step: Sendable, CustomStringConvertible {
-  case submit([Request])
-  case linked([Request])
-  case clock(UInt64)
-  case restart
-
-  var commandCount: Int {
-    switch self {
-    case .submit(let requests), .linked(let requests): requests.count
-    case .clock, .restart: 0
-    }
-  }
-
-  /// The same without one of its requests.
-  func without(_ place: Int) -> Step {
-    switch self {
-    case .submit(var requests):
-      requests.remove(at: place)
-      return .submit(requests)
-    case .linked(var requests):
-      requests.remove(at: place)
-      return .linked(requests)
-    case .clock, .restart: return self
-    }
-  }
-
-  var description: String {
-    switch self {
-    case .submit(let requests): "submit\(Self.list(requests))"
-    case .linked(let requests): "linked\(Self.list(requests))"
-    case .clock(let time): "clock \(time)"
-    case .restart: "restart"
-    }
-  }
-
-  private static func list(_ requests: [Request]) -> String {
-    requests.map { request in
-      let key = request.key.map { "\($0.fingerprint) of \($0.digest)" } ?? "none"
-      return "\n  \(request.command)\n    by \(request.actor), key \(key)"
-    }.joined()
   }
 }

@@ -84,7 +84,7 @@ struct Sequencer: ~Copyable {
   /// One command, all or nothing.
   @inline(__always)
   private mutating func perform(
-    _ request: Request, inUnit: Bool
+    _ request: borrowing Request, inUnit: Bool
   ) throws(StorageError) -> Outcome {
     if let key = request.key, let known = try known(key) { return known }
     decision.removeAll()
@@ -106,7 +106,7 @@ struct Sequencer: ~Copyable {
 
   /// Applies the decision's events, and writes them behind the batch; the last carries the key.
   @inline(__always)
-  private mutating func record(_ request: Request) -> Outcome {
+  private mutating func record(_ request: borrowing Request) -> Outcome {
     let last = decision.count - 1
     precondition(last >= 0, "a command that is not refused has an event")
     for index in 0..<last {
@@ -130,7 +130,7 @@ struct Sequencer: ~Copyable {
   }
 
   @inline(__always)
-  private func text(_ index: Int, of request: Request) -> SealedText? {
+  private func text(_ index: Int, of request: borrowing Request) -> SealedText? {
     guard !request.texts.isEmpty else { return nil }
     switch decision.text(index) {
     case .none: return nil
@@ -141,7 +141,7 @@ struct Sequencer: ~Copyable {
 
   /// A refusal, recorded where it follows from the state.
   private mutating func refuse(
-    _ request: Request, _ refusal: Refusal
+    _ request: borrowing Request, _ refusal: Refusal
   ) throws(StorageError) -> Outcome {
     decision.removeAll()
     let now = nextTime

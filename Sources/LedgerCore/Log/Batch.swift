@@ -117,6 +117,7 @@ struct Batch: ~Copyable {
     unsafe tree.append(
       frames: block + Block.headerByteCount, offsets: offsets, count: count,
       complete: { node in completed.append(node) })
+    completed.sort { ($0.end, $0.level) < ($1.end, $1.level) }
     swap(&completed, &nodes)
 
     let root = tree.root

@@ -198,8 +198,8 @@ extension EventLog {
           try transaction.append(EventLog.blocks, key, block)
           if let notes { try transaction.append(EventLog.notes, key, unsafe notes.span.bytes) }
           for node in nodes {
-            try transaction.put(
-              EventLog.tree, Key(node.level, node.index), unsafe node.hash.bytes.span.bytes)
+            try transaction.append(
+              EventLog.tree, Key(node.end, node.level), unsafe node.hash.bytes.span.bytes)
           }
           try transaction.put(EventLog.meta, Key("head"), unsafe head.span.bytes)
         }

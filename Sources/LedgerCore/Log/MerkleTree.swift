@@ -10,6 +10,11 @@ struct MerkleTree: ~Copyable {
     var level: UInt64
     var index: UInt64
     var hash: Digest32
+
+    /// The number of its last event. Rows are keyed by it and the level, so that a commit appends to
+    /// the end of the `tree` database; by level and index it wrote to as many pages as there are
+    /// levels (measured: 17 instead of 2, a tenth of the rate at 8,190 a commit).
+    var end: UInt64 { (index + 1) << level }
   }
 
   /// The lowest level whose complete subtrees are stored.
