@@ -13,6 +13,7 @@ enum Bug: String, CaseIterable, Sendable {
   case anybodyMayPay
   case externalPayeeIsSharedByTenants
   case externalPayeeIsSharedByAssets
+  case textIsOfTheNextEvent
   // Funding
   case capIsIgnored
   case capIsOneLess
@@ -28,6 +29,8 @@ enum Bug: String, CaseIterable, Sendable {
   case replayAppliesAgain
   case replayIgnoresTheDigest
   case restartForgetsKeys
+  case restartForgetsTheRefusalRate
+  case restartForgetsTimers
   case refusalIsNotRecorded
   case refusalRateIsOneMore
   case refusalRateCountsForEver
@@ -36,6 +39,7 @@ enum Bug: String, CaseIterable, Sendable {
   case unitRefusalIsNotRecorded
   case unitRunsWhereKeysDiffer
   case keyTwiceInUnitIsReplayed
+  case unitMayBeOneTooLong
   // Time
   case recordedTimeGoesBack
 }

@@ -1,4 +1,5 @@
 import Foundation
+
 @testable import LedgerCore
 
 /// Directories of simulated ledgers, to be taken away together.

@@ -35,6 +35,7 @@ extension Generator {
     let payees = model.wallets.indices.filter {
       $0 != payer && model.wallets[$0].asset == model.wallets[payer].asset
     }
+    // Tenants use the same labels: what they owe by them is theirs alone.
     var to = Payments.Recipient.external(label: UInt128(1 + dice.below(4)))
     if !isExternal, !payees.isEmpty { to = .wallet(WalletNumber(UInt64(dice.pick(payees) + 1))) }
     var amount = amount(model, payer)

@@ -79,7 +79,9 @@ extension Generator {
     let (command, actor) = command(model)
     var request = Request(command, by: actor)
     if dice.isOne(in: 2) {
-      for _ in 0...dice.below(2) { request.texts.append(SealedText(readable: "text \(dice.next())")) }
+      for _ in 0...dice.below(2) {
+        request.texts.append(SealedText(readable: "text \(dice.next())"))
+      }
     }
     guard !dice.isOne(in: swarm.keylessOneIn) else { return request }
     request.key = IdempotencyKey(fingerprint: fingerprint(), digest: dice.next())
@@ -115,6 +117,7 @@ extension Generator {
 
 extension Generator {
   private mutating func unit(_ model: NaiveLedger) -> [Request] {
+    if swarm.hasHugeUnits, dice.isOne(in: 30) { return hugeUnit(model) }
     var requests: [Request] = []
     let hasRepeats = dice.isOne(in: 4)
     for _ in 0...dice.below(swarm.sizeMax) {
@@ -125,6 +128,26 @@ extension Generator {
     }
     units.append(requests)
     return requests
+  }
+
+  /// As many commands, or as many events, as a unit may have; or one more.
+  private mutating func hugeUnit(_ model: NaiveLedger) -> [Request] {
+    let agent = AgentNumber(UInt64(model.agents.count))
+    let open = Request(
+      .wallet(.open(agent: agent, asset: AssetNumber(1))), by: .agent(agent))
+    if dice.isOne(in: 2) {
+      return [Request](repeating: open, count: 1_000 + dice.below(2))
+    }
+    // An agent with a tenant of its own is five events, a wallet is one.
+    let agents = (0..<819).map { _ in
+      Request(
+        .identity(
+          .registerAgent(
+            tenant: 0, name: 0, asset: AssetNumber(1), apiKey: dice.bits128(),
+            secretKey: dice.bits128())),
+        by: .anonymous)
+    }
+    return agents + [Request](repeating: open, count: 1 + dice.below(2))
   }
 
   /// An earlier unit again, or one that only looks like it.

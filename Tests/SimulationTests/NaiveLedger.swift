@@ -124,6 +124,10 @@ extension NaiveLedger {
 
   /// All of them or none.
   private mutating func unit(_ requests: [Request]) -> [Outcome] {
+    let commandCountMax = bug == .unitMayBeOneTooLong ? 1_001 : 1_000
+    guard requests.count <= commandCountMax else {
+      return requests.map { _ in Self.leavesNoTrace(.unitTooLarge) }
+    }
     if let outcomes = repeated(requests) { return outcomes }
     let before = self
     var afterFirst = self
@@ -135,6 +139,7 @@ extension NaiveLedger {
           continue
         }
         try perform(request)
+        guard log.count - before.log.count <= 4_096 else { throw Refusal(.unitTooLarge) }
         outcomes.append(done(request))
       } catch {
         self = bug == .firstOfUnitIsKept && index > 0 ? afterFirst : before
@@ -236,7 +241,7 @@ extension NaiveLedger {
       agents[agent].refusals.append(time)
     }
     let operation = request.command.operation
-    record(.refusal(.recorded(operation: operation, refusal: refusal)), by: request.actor)
+    record(.refusal(.recorded(refusal, operation: operation)), by: request.actor)
     let event = log[log.count - 1].number
     return remember(.refused(refusal, event: event, isReplay: false), for: request)
   }
@@ -256,6 +261,12 @@ extension NaiveLedger {
   /// Closed and opened again: nothing changes.
   mutating func restart() {
     if bug == .restartForgetsKeys { answers = [] }
+    if bug == .restartForgetsTheRefusalRate {
+      for agent in agents.indices { agents[agent].refusals = [] }
+    }
+    if bug == .restartForgetsTimers {
+      for schedule in schedules.indices { schedules[schedule].waitsFor = nil }
+    }
   }
 }
 
@@ -272,7 +283,9 @@ extension NaiveLedger {
     let number = EventNumber(UInt64(log.count + 1))
     let header = Header(number: number, time: Timestamp(nanoseconds: time), actor: actor)
     log.append(Recorded(header: header, event: event))
-    if let text { texts.append((number, text)) }
+    guard let text else { return }
+    let isNext = bug == .textIsOfTheNextEvent
+    texts.append((isNext ? EventNumber(number.rawValue + 1) : number, text))
   }
 
   /// The text beside the event of this number.

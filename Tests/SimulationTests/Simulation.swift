@@ -15,7 +15,7 @@ struct Simulation<Tested: Subject> {
     self.subject = subject
     self.clock = clock
     let log = try subject.events(from: EventNumber(1))
-    guard log.count == 1, case .genesis(.opened(_, let livemode, let terms)) = log[0].event,
+    guard log.count == 1, case .genesis(.opened(_, let terms, let livemode)) = log[0].event,
       terms == Fees.Terms(basisPoints: 40)
     else { throw Mismatch("a new ledger has genesis and nothing else, not \(log)") }
     guard log[0].header.time.nanoseconds == clock.now, log[0].header.actor == .ledger else {

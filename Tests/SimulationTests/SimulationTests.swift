@@ -39,6 +39,29 @@ import Testing
     }
   }
 
+  @Test func `a batch of more events than a commit takes is done to its end`() async throws {
+    let directories = try Directories()
+    defer { directories.removeAll() }
+    let clock = SteppedClock(at: Run.began)
+    var simulation = try Simulation(directories.start(clock, livemode: false), clock)
+    var dice = Dice(seed: 1)
+    // Five events each: 10,000 in all, where a commit takes 8,192.
+    var requests = (0..<2_000).map { _ in
+      Request(
+        .identity(
+          .registerAgent(
+            tenant: 0, name: 0, asset: AssetNumber(1), apiKey: dice.bits128(),
+            secretKey: dice.bits128())),
+        by: .anonymous,
+        key: IdempotencyKey(fingerprint: dice.bits128(), digest: 1))
+    }
+    // Its keys are found again in the same batch: before the commit within it, and after.
+    requests += [requests[0], requests[1_999]]
+    try await simulation.perform(.submit([Job(requests: requests)]))
+    try await simulation.perform(.restart)
+    #expect(simulation.model.log.count == 10_001)
+  }
+
   private static func run(_ seed: UInt64) async throws -> Run {
     let directories = try Directories()
     defer { directories.removeAll() }

@@ -32,6 +32,8 @@ struct Swarm: CustomStringConvertible {
   var otherDigestOneIn: Int
   /// The most commands of a batch or a unit.
   var sizeMax: Int
+  /// Whether some units are at the border of what a unit may be.
+  var hasHugeUnits: Bool
   /// The most that the faucet gives at once.
   var cap: Int128
   /// Whether equal halves of fingerprints are common.
@@ -53,6 +55,7 @@ struct Swarm: CustomStringConvertible {
     repeatedOneIn = [0, 3, 8, 20][dice.below(4)]
     otherDigestOneIn = [0, 2, 5][dice.below(3)]
     sizeMax = [3, 8, 30][dice.below(3)]
+    hasHugeUnits = dice.isOne(in: 8)
     cap = [1_000, 100_000_000_000, Amount.commandMax.units][dice.below(3)]
     fingerprintsCollide = dice.isOne(in: 3)
     livemode = dice.isOne(in: 12)
@@ -63,9 +66,9 @@ struct Swarm: CustomStringConvertible {
     let moves = Move.allCases.filter { self.moves[$0.rawValue] > 0 }
     return """
       \(livemode ? "live" : "test") ledger, \(agentCount) agents, up to \(sizeMax) at once, \
-      broken 1 in \(brokenOneIn), keyless 1 in \(keylessOneIn), repeated 1 in \(repeatedOneIn), \
-      other digest 1 in \(otherDigestOneIn), cap \(cap), colliding \(fingerprintsCollide), \
-      kinds \(kinds), moves \(moves)
+      huge units \(hasHugeUnits), broken 1 in \(brokenOneIn), keyless 1 in \(keylessOneIn), \
+      repeated 1 in \(repeatedOneIn), other digest 1 in \(otherDigestOneIn), cap \(cap), \
+      colliding \(fingerprintsCollide), kinds \(kinds), moves \(moves)
       """
   }
 }

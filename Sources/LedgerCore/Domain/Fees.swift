@@ -12,12 +12,12 @@ public enum Fees {
   public struct Terms: Hashable, Sendable {
     /// Added to every fee. At least 0.
     public var flat: Amount
-    /// Share of the amount in hundredths of a percent, rounded up to the ledger unit. 0 to 10,000.
-    public var basisPoints: UInt32
     /// The least fee. At least 0.
     public var min: Amount
     /// The greatest fee; at least ``min``.
     public var max: Amount
+    /// Share of the amount in hundredths of a percent, rounded up to the ledger unit. 0 to 10,000.
+    public var basisPoints: UInt32
 
     /// Terms of a flat part, a share and bounds.
     public init(

@@ -2,7 +2,7 @@
 ///
 /// Life of a ledger: it is opened once, as a test ledger or a live one, and never changes its kind.
 ///
-/// Invariant: event 1 is ``Event/opened(ledger:livemode:terms:)``, and no other event is.
+/// Invariant: event 1 is ``Event/opened(ledger:terms:livemode:)``, and no other event is.
 public enum Genesis {
   // MARK: - Events
 
@@ -11,11 +11,11 @@ public enum Genesis {
     /// The ledger began.
     ///
     /// - `ledger`: 16 random bytes that tell this ledger from every other.
-    /// - `livemode`: false for a test ledger, which has a faucet.
     /// - `terms`: fee schedule 1, which counts at once.
+    /// - `livemode`: false for a test ledger, which has a faucet.
     ///
     /// The body lists the first assets, 18 bytes each: code (16), scale (1), zero (1).
-    case opened(ledger: UInt128, livemode: Bool, terms: Fees.Terms)
+    case opened(ledger: UInt128, terms: Fees.Terms, livemode: Bool)
   }
 
   // MARK: - State
@@ -54,7 +54,7 @@ public enum Genesis {
     _ event: Event, body: Span<UInt8>
   ) {
     switch event {
-    case .opened(let ledger, let livemode, let terms):
+    case .opened(let ledger, let terms, let livemode):
       state.open(ledger: ledger, livemode: livemode)
       let number = fees.add(terms)
       fees.begin(number)
@@ -69,7 +69,7 @@ public enum Genesis {
     }
   }
 
-  /// Bytes of one asset in the body of ``Event/opened(ledger:livemode:terms:)``.
+  /// Bytes of one asset in the body of ``Event/opened(ledger:terms:livemode:)``.
   static let assetByteCount = 18
 
   // MARK: - Postings

@@ -13,9 +13,8 @@ public enum Refusals {
   public enum Event: Hashable, Sendable {
     /// A command was refused. Nothing moved.
     ///
-    /// - `operation`: which command it was.
-    /// - `refusal`: the reason with its numbers, as they were answered.
-    case recorded(operation: Operation, refusal: Refusal)
+    /// The reason with its numbers, as they were answered; `operation`: which command it was.
+    case recorded(Refusal, operation: Operation)
   }
 
   // MARK: - Decide
@@ -35,7 +34,7 @@ public enum Refusals {
           used: Amount(units: Int128(agent.refusalCount)))
       }
     }
-    decision.emit(.refusal(.recorded(operation: operation, refusal: refusal)))
+    decision.emit(.refusal(.recorded(refusal, operation: operation)))
   }
 
   // MARK: - Evolve

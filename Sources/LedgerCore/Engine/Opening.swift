@@ -70,7 +70,7 @@ struct Opening: ~Copyable {
     var ledger = Ledger()
     var batch = Batch(first: EventNumber(1), after: .none)
     let event = Event.genesis(
-      .opened(ledger: id, livemode: options.livemode, terms: .standard))
+      .opened(ledger: id, terms: .standard, livemode: options.livemode))
     let header = Header(
       number: EventNumber(1), time: Timestamp(nanoseconds: options.clock()), actor: .ledger)
     ledger.evolve(event, header, body: body.span)

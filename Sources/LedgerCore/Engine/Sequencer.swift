@@ -63,22 +63,18 @@ struct Sequencer: ~Copyable {
   // MARK: - Commands
 
   private mutating func span(_ requests: [Request]) throws(StorageError) -> [Outcome] {
-    var outcomes: [Outcome] = []
-    outcomes.reserveCapacity(requests.count)
+    let span = requests.span
     let ahead = 12
-    for index in requests.indices {
-      if index + ahead < requests.count { prefetch(requests[index + ahead]) }
-      try fireDueTimers()
-      outcomes.append(try perform(requests[index], inUnit: false))
+    return try [Outcome](capacity: requests.count) { outcomes throws(StorageError) in
+      for index in span.indices {
+        if index + ahead < span.count {
+          ledger.prefetch(span[index + ahead].command)
+          if let key = span[index + ahead].key { fingerprints.prefetch(key.fingerprint) }
+        }
+        try fireDueTimers()
+        outcomes.append(try perform(span[index], inUnit: false))
+      }
     }
-    return outcomes
-  }
-
-  /// Asks for the memory that a request a dozen places on will touch.
-  @inline(__always)
-  private func prefetch(_ request: borrowing Request) {
-    ledger.prefetch(request.command)
-    if let key = request.key { fingerprints.prefetch(key.fingerprint) }
   }
 
   /// One command, all or nothing.
@@ -264,7 +260,7 @@ struct Sequencer: ~Copyable {
     guard stored.digest == key.digest else {
       return .refused(Refusal(.idempotencyConflict), event: .none, isReplay: false)
     }
-    if case .refusal(.recorded(_, let refusal)) = parts.event {
+    if case .refusal(.recorded(let refusal, _)) = parts.event {
       return .refused(refusal, event: number, isReplay: true)
     }
     let header = Header(number: number, time: parts.time, actor: parts.actor)

@@ -92,8 +92,6 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
 
 /// A rejection with the numbers behind it: what bound, what was used and what was asked.
 public struct Refusal: Error, Hashable, Sendable {
-  /// Why.
-  public var reason: Rejection
   /// What binds, in ledger units: a balance, a cap. Zero where nothing is counted.
   public var limit: Amount
   /// How much of the limit was used before.
@@ -104,6 +102,8 @@ public struct Refusal: Error, Hashable, Sendable {
   public var rule: UInt32
   /// See ``rule``.
   public var ruleVersion: UInt32
+  /// Why.
+  public var reason: Rejection
 
   /// A refusal for `reason`, with its numbers where it has any.
   public init(

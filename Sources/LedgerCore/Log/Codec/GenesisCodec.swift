@@ -7,7 +7,7 @@ extension Genesis.Event {
 
   func encode(into writer: inout ByteWriter) {
     switch self {
-    case .opened(let ledger, let livemode, let terms):
+    case .opened(let ledger, let terms, let livemode):
       writer.put(ledger)
       writer.put(UInt64(livemode ? 1 : 0))
       terms.encode(into: &writer)
@@ -19,7 +19,7 @@ extension Genesis.Event {
     let livemode: UInt64 = try reader.take()
     guard livemode <= 1 else { throw .damaged("genesis names no mode") }
     self = .opened(
-      ledger: ledger, livemode: livemode == 1, terms: try Fees.Terms(from: &reader))
+      ledger: ledger, terms: try Fees.Terms(from: &reader), livemode: livemode == 1)
   }
 }
 
@@ -32,7 +32,7 @@ extension Refusals.Event {
 
   func encode(into writer: inout ByteWriter) {
     switch self {
-    case .recorded(let operation, let refusal):
+    case .recorded(let refusal, let operation):
       writer.put(operation.rawValue)
       writer.put(refusal.reason.rawValue)
       writer.put(refusal.rule)
@@ -57,8 +57,7 @@ extension Refusals.Event {
     let used = Amount(units: try reader.take())
     let asked = Amount(units: try reader.take())
     self = .recorded(
-      operation: operation,
-      refusal: Refusal(
-        reason, limit: limit, used: used, asked: asked, rule: rule, ruleVersion: version))
+      Refusal(reason, limit: limit, used: used, asked: asked, rule: rule, ruleVersion: version),
+      operation: operation)
   }
 }
