@@ -10,5 +10,8 @@ struct Ledgerctl: AsyncParsableCommand {
       Exit codes: 0 fine, 1 findings, 64 usage, 69 no daemon, 74 I/O, 75 locked by another process, \
       78 refused configuration or format.
       """,
-    subcommands: [Bench.self])
+    subcommands: [
+      Init.self, Seed.self, Status.self, Verify.self, ReplayCommand.self, Inspect.self,
+      BalanceCommand.self, History.self, Tail.self, Bench.self,
+    ])
 }

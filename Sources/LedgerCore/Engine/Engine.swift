@@ -213,9 +213,22 @@ public final class Engine: Sendable {
   func read<Value: Sendable>(
     _ look: @escaping @Sendable (borrowing Ledger) -> Value
   ) throws(LedgerFailure) -> Value {
-    let answer = Waiting<Value>()
+    try readAt(look).value
+  }
+
+  /// As ``read(_:)-(_)``, with the event that the state is the state after.
+  func readAt<Value: Sendable>(
+    _ look: @escaping @Sendable (borrowing Ledger) -> Value
+  ) throws(LedgerFailure) -> Seen<Value> {
+    let answer = Waiting<Seen<Value>>()
     ask(look) { result in answer.resolve(result) }
     return try answer.wait().get()
+  }
+
+  /// What was seen, and after which event.
+  struct Seen<Value: Sendable>: Sendable {
+    var value: Value
+    var last: EventNumber
   }
 
   /// As ``read(_:)-(_)``, without blocking a thread.
@@ -225,16 +238,16 @@ public final class Engine: Sendable {
     let result = await withCheckedContinuation { continuation in
       ask(look) { result in continuation.resume(returning: result) }
     }
-    return try result.get()
+    return try result.get().value
   }
 
   private func ask<Value: Sendable>(
     _ look: @escaping @Sendable (borrowing Ledger) -> Value,
-    _ completion: @escaping @Sendable (Result<Value, LedgerFailure>) -> Void
+    _ completion: @escaping @Sendable (Result<Seen<Value>, LedgerFailure>) -> Void
   ) {
-    let seen = Box<Value>()
+    let seen = Box<Seen<Value>>()
     let read = Inbox.Read(
-      look: { ledger in seen.put(look(ledger)) },
+      look: { ledger, last in seen.put(Seen(value: look(ledger), last: last)) },
       answer: { failure in completion(failure.map { .failure($0) } ?? .success(seen.take())) })
     do throws(Inbox.Rejected) {
       try shared.inbox.offer(.read(read), commandCount: 1)
@@ -245,6 +258,8 @@ public final class Engine: Sendable {
       }
     }
   }
+
+  var heads: Heads { shared.heads }
 
   // MARK: - Reading the log
 
@@ -298,7 +313,7 @@ public final class Engine: Sendable {
     })
   }
 
-  private func withLog<Value>(
+  func withLog<Value>(
     _ body: (EventLog) throws(StorageError) -> Value
   ) throws(LedgerFailure) -> Value {
     guard let log = shared.log.withLock({ $0 }) else { throw .closed }

@@ -17,7 +17,7 @@ final class Inbox: Sendable {
   /// A look at the state. `look` runs on the engine's thread; `answer` when what it saw is durable,
   /// or with the failure that came in between.
   struct Read: Sendable {
-    var look: @Sendable (borrowing Ledger) -> Void
+    var look: @Sendable (borrowing Ledger, EventNumber) -> Void
     var answer: @Sendable (LedgerFailure?) -> Void
   }
 

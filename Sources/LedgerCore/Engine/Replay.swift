@@ -28,7 +28,7 @@ enum Replay {
     return position.next > start
   }
 
-  private static func fold(
+  static func fold(
     _ header: Block.Header, _ bytes: RawSpan, into ledger: inout Ledger,
     _ fingerprints: inout Fingerprints, _ position: inout Position
   ) throws(StorageError) {

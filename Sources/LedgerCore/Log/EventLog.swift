@@ -18,6 +18,9 @@ final class EventLog: Sendable {
 
   init(_ environment: Environment) { self.environment = environment }
 
+  /// Where the `tree` database has a node.
+  static func key(of node: MerkleTree.Node) -> Key { Key(node.end, node.level) }
+
   /// The newest event as the environment has it, with the tree over all events.
   struct Head {
     var last: EventNumber
@@ -199,7 +202,7 @@ extension EventLog {
           if let notes { try transaction.append(EventLog.notes, key, unsafe notes.span.bytes) }
           for node in nodes {
             try transaction.append(
-              EventLog.tree, Key(node.end, node.level), unsafe node.hash.bytes.span.bytes)
+              EventLog.tree, EventLog.key(of: node), unsafe node.hash.bytes.span.bytes)
           }
           try transaction.put(EventLog.meta, Key("head"), unsafe head.span.bytes)
         }

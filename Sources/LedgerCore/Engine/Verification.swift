@@ -1,0 +1,223 @@
+import Crypto
+import Foundation
+
+/// What a full check of a ledger found: every frame rehashed, every state refolded, every invariant
+/// looked at after every event (`reliability.md` 4).
+public struct Verification: Sendable {
+  /// Events checked.
+  public var eventCount = 0
+  /// Blocks checked.
+  public var blockCount = 0
+  /// Sealed texts opened and compared with their commitments.
+  public var textCount = 0
+  /// The tree's root over all events.
+  public var root = Digest32.none
+  /// SHA-256 over the refolded state. Equal logs give equal states.
+  public var state = Digest32.none
+  /// What is wrong, first things first; empty where nothing is.
+  public var findings: [String] = []
+}
+
+extension Engine {
+  /// Checks the whole log against itself and against the live state.
+  ///
+  /// Rehashes every frame and compares each block's root and every stored subtree; opens every text;
+  /// refolds the state and compares it with the live one, byte for byte, and with balances computed
+  /// from the postings alone; after every event, that no account of the sign rules is negative and
+  /// that debits equal credits. Stops at the first damaged block, because nothing after it can be
+  /// told. `progress` gets the number of events checked so far.
+  /// - Complexity: O(events); memory as much again as the state.
+  public func verify(
+    progress: (Int) -> Void = { _ in }
+  ) throws(LedgerFailure) -> Verification {
+    let (head, live) = try stateDigest()
+    return try withLog { log throws(StorageError) in
+      var verifier = Verifier(head: head)
+      do throws(StorageError) {
+        while verifier.next <= head {
+          try verifier.checkBlocks(log, preparation)
+          progress(verifier.report.eventCount)
+        }
+        try verifier.checkTree(log)
+      } catch {
+        verifier.report.findings.append("\(error)")
+        return verifier.report
+      }
+      verifier.finish(live: live)
+      return verifier.report
+    }
+  }
+
+  /// SHA-256 over the live state, with the event it is the state after.
+  public func stateDigest() throws(LedgerFailure) -> (EventNumber, Digest32) {
+    let seen = try readAt { ledger in ledger.digest }
+    return (seen.last, seen.value)
+  }
+}
+
+extension Ledger {
+  /// SHA-256 over all tables in their fixed order.
+  var digest: Digest32 {
+    var hash = SHA256()
+    withBytes { bytes in hash.update(data: bytes.copied()) }
+    return Digest32(Array(hash.finalize()))
+  }
+}
+
+/// The second computation of everything: shares the fold with the engine, but not the balances.
+private struct Verifier: ~Copyable {
+  var report = Verification()
+  private let head: EventNumber
+  private var ledger = Ledger()
+  private var fingerprints: Fingerprints
+  private var position = Replay.Position()
+  private var tree = MerkleTree()
+  private var nodes: [MerkleTree.Node] = []
+  private var keys: Set<UInt128> = []
+  /// Balances from postings: wallets by number, the rest by account and asset.
+  private var wallets: [Int128] = [0]
+  private var others: [Place: Int128] = [:]
+
+  private struct Place: Hashable {
+    var account: Account
+    var asset: AssetNumber
+  }
+
+  init(head: EventNumber) {
+    self.head = head
+    fingerprints = Fingerprints(undo: ledger.undo)
+  }
+
+  var next: EventNumber { position.next }
+
+  mutating func checkBlocks(
+    _ log: EventLog, _ preparation: Preparation
+  ) throws(StorageError) {
+    let start = position.next
+    _ = try log.walkBlocks(from: start, countMax: 8, checksum: true) {
+      header, bytes throws(StorageError) in
+      try check(header, bytes)
+      return true
+    }
+    guard position.next > start else {
+      throw .damaged("the log ends before event \(position.next); its head is \(head)")
+    }
+    for raw in start.rawValue..<position.next.rawValue {
+      try checkText(EventNumber(raw), log, preparation)
+    }
+  }
+
+  private mutating func check(
+    _ header: Block.Header, _ bytes: RawSpan
+  ) throws(StorageError) {
+    var completed: [MerkleTree.Node] = []
+    try tree.append(header, of: bytes) { node in completed.append(node) }
+    nodes += completed
+    guard tree.root == header.root else {
+      throw .damaged("block \(header.first): its frames do not hash to its root")
+    }
+    try Replay.fold(header, bytes, into: &ledger, &fingerprints, &position)
+    for index in 0..<header.count {
+      let number = EventNumber(header.first.rawValue + UInt64(index))
+      let parts = try Frame.decode(try Block.frame(index, of: header, in: bytes))
+      post(parts.event, number)
+      if let key = parts.key, !keys.insert(key.fingerprint).inserted {
+        report.findings.append("event \(number): its idempotency key was used before")
+      }
+      if parts.commitment != nil { commitments.append((number, parts.commitment ?? .none)) }
+    }
+    report.eventCount += header.count
+    report.blockCount += 1
+    report.root = header.root
+  }
+
+  /// Commitments of the blocks at hand, whose texts are opened next.
+  private var commitments: [(EventNumber, Digest32)] = []
+
+  private mutating func checkText(
+    _ number: EventNumber, _ log: EventLog, _ preparation: Preparation
+  ) throws(StorageError) {
+    guard let (first, commitment) = commitments.first, first == number else { return }
+    commitments.removeFirst()
+    guard let ciphertext = try log.ciphertext(of: number) else {
+      report.findings.append("event \(number): its text is missing")
+      return
+    }
+    if preparation.open(ciphertext, commitment: commitment) == nil {
+      report.findings.append("event \(number): its text is not the one its frame commits to")
+    }
+    report.textCount += 1
+  }
+
+  private mutating func post(_ event: Event, _ number: EventNumber) {
+    var postings = Postings()
+    event.postings(into: &postings)
+    for index in 0..<postings.count {
+      let posting = postings[index]
+      change(posting.debit, posting.asset, by: -posting.amount.units, number)
+      change(posting.credit, posting.asset, by: posting.amount.units, number)
+    }
+  }
+
+  /// Adds a credit, or with a minus a debit.
+  private mutating func change(
+    _ account: Account, _ asset: AssetNumber, by credit: Int128, _ number: EventNumber
+  ) {
+    let balance: Int128
+    if case .walletAvailable(let wallet) = account {
+      let index = Int(wallet.rawValue)
+      while wallets.count <= index { wallets.append(0) }
+      wallets[index] += credit
+      balance = wallets[index]
+    } else {
+      let place = Place(account: account, asset: asset)
+      others[place, default: 0] += account.isDebitNormal ? -credit : credit
+      balance = others[place] ?? 0
+    }
+    if balance < 0, !account.mayBeNegative, report.findings.count < 100 {
+      report.findings.append("event \(number): \(account) falls below zero")
+    }
+  }
+
+  func checkTree(_ log: EventLog) throws(StorageError) {
+    let stored = try log.environment.read { transaction throws(StorageError) in
+      for node in nodes {
+        let hash = try transaction.get(EventLog.tree, EventLog.key(of: node)) {
+          bytes throws(StorageError) in Digest32(bytes.copied())
+        }
+        guard hash == node.hash else {
+          throw .damaged("tree: the subtree of level \(node.level), index \(node.index) differs")
+        }
+      }
+      return try transaction.count(EventLog.tree)
+    }
+    guard stored == nodes.count else {
+      throw .damaged("tree: \(stored) subtrees are stored, \(nodes.count) belong there")
+    }
+  }
+
+  mutating func finish(live: Digest32) {
+    report.state = ledger.digest
+    if report.state != live { report.findings.append("the live state is not the log's fold") }
+    var sums: [AssetNumber: Int128] = [:]
+    for (place, balance) in others {
+      sums[place.asset, default: 0] += place.account.isDebitNormal ? -balance : balance
+      if case .external(let number) = place.account,
+        ledger.payments.payees[number].balance != balance
+      {
+        report.findings.append("payee \(number): the state differs from its postings")
+      }
+    }
+    for raw in 1..<ledger.wallets.next.rawValue {
+      let row = ledger.wallets.wallets[WalletNumber(raw)]
+      let posted = Int(raw) < wallets.count ? wallets[Int(raw)] : 0
+      sums[row.asset, default: 0] += posted
+      if row.available + row.held != posted {
+        report.findings.append("wallet \(raw): the state differs from its postings")
+      }
+    }
+    for (asset, sum) in sums where sum != 0 {
+      report.findings.append("asset \(asset): debits and credits differ by \(sum)")
+    }
+  }
+}

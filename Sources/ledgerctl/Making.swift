@@ -1,0 +1,141 @@
+import ArgumentParser
+import Foundation
+import LedgerCore
+
+/// A new, empty ledger.
+struct Init: LedgerCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "init", abstract: "Create a ledger; refuses where one is.")
+
+  @OptionGroup var access: Access
+  @Flag(help: "A live ledger: real money, no faucet. Never changes afterwards.")
+  var live = false
+
+  func perform() async throws {
+    guard !FileManager.default.fileExists(atPath: access.data + "/log/data.mdb") else {
+      throw Failure("\(access.data) holds a ledger already", code: 78)
+    }
+    var options = Engine.Options()
+    options.livemode = live
+    let engine = try access.open(options)
+    engine.close()
+    var status = Status()
+    status.access = access
+    try await status.perform()
+  }
+}
+
+/// A small believable test ledger.
+struct Seed: LedgerCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Fill a new test ledger with a few agents and a day of payments.",
+    discussion: "Creates the ledger where there is none. Refuses one that has events already.")
+
+  @OptionGroup var access: Access
+  @Option(help: "How many agents.")
+  var agents = 12
+  @Option(help: "How many payments.")
+  var payments = 400
+  @Option(help: "Seed of the random choices: the same seed gives the same ledger.")
+  var random: UInt64 = 7
+
+  func validate() throws {
+    guard (2...10_000).contains(agents) else { throw ValidationError("--agents is 2 to 10000") }
+    guard (0...1_000_000).contains(payments) else {
+      throw ValidationError("--payments is 0 to 1000000")
+    }
+  }
+
+  private static let names = [
+    "scout", "atlas", "quill", "ember", "north", "pixel", "mason", "relay", "tally", "orbit",
+    "cedar", "harbor",
+  ]
+  private static let purposes = [
+    "web search, 40 results", "embedding of 12 pages", "image upscale", "summary of a filing",
+    "translation, 900 words", "weather feed, one day", "code review", "flight lookup",
+  ]
+  private static let labels = ["merchant:demo", "merchant:paper", "supplier:gpu-hours"]
+
+  func perform() async throws {
+    let engine = try access.open(Engine.Options())
+    defer { engine.close() }
+    guard engine.head == EventNumber(1) else {
+      throw Failure("\(access.data) has \(engine.head) events; seed fills only a new one", code: 78)
+    }
+    let progress = Progress("seed", total: agents + payments)
+    var generator = SplitMix64(seed: random)
+    let members = try await register(engine, progress)
+    for index in 0..<payments {
+      try await pay(index, members, engine, &generator)
+      progress.advance(1)
+    }
+    progress.finish()
+    engine.close()
+    var status = Status()
+    status.access = access
+    try await status.perform()
+  }
+
+  private struct Member {
+    var agent: AgentNumber
+    var tenant: TenantNumber
+    var wallet: WalletNumber
+  }
+
+  private func register(_ engine: Engine, _ progress: Progress) async throws -> [Member] {
+    let preparation = engine.preparation
+    var members: [Member] = []
+    for index in 0..<agents {
+      let round = index / Self.names.count
+      let name = Self.names[index % Self.names.count] + (round == 0 ? "" : "-\(round)")
+      let tenant = index % 3 == 0 ? "acme" : "globex"
+      let request = try preparation.request(
+        .identity(
+          .registerAgent(
+            tenant: preparation.hash(tenant: tenant),
+            name: preparation.hash(agent: name, tenant: tenant), asset: AssetNumber(1),
+            apiKey: preparation.hash(credential: "seed-api-\(index)-\(UUID())"),
+            secretKey: preparation.hash(credential: "seed-secret-\(index)-\(UUID())"))),
+        by: .anonymous, text: [name], registering: [tenant])
+      let outcome = try await engine.submit(request)
+      guard
+        case .identity(.agentRegistered(let agent, let number, let wallet, _, _, _))? = outcome
+          .recorded?.event
+      else { throw Failure("agent \(name) was refused: \(outcome)", code: 74) }
+      members.append(Member(agent: agent, tenant: number, wallet: wallet))
+      _ = try await engine.submit(
+        Request(
+          .wallet(
+            .fund(
+              wallet, amount: Amount(units: 500_000_000_000), asset: .none, cap: .commandMax)),
+          by: .agent(agent)))
+      progress.advance(1)
+    }
+    return members
+  }
+
+  private func pay(
+    _ index: Int, _ members: [Member], _ engine: Engine, _ generator: inout SplitMix64
+  ) async throws {
+    let preparation = engine.preparation
+    let from = Int.random(in: 0..<members.count, using: &generator)
+    let to = (from + Int.random(in: 1..<members.count, using: &generator)) % members.count
+    let isExternal = Int.random(in: 0..<8, using: &generator) == 0
+    let label = Self.labels.randomElement(using: &generator) ?? "merchant:demo"
+    let amount = Amount(units: Int128.random(in: 2_000_000...4_000_000_000, using: &generator))
+    let recipient: Payments.Recipient =
+      isExternal
+      ? .external(label: preparation.hash(label: label, of: members[from].tenant))
+      : .wallet(members[to].wallet)
+    let request = try preparation.request(
+      .payment(
+        .pay(
+          from: members[from].wallet, to: recipient, amount: amount, asset: .none,
+          rail: .internal)),
+      by: .agent(members[from].agent), key: "seed-\(index)",
+      text: [Self.purposes.randomElement(using: &generator) ?? ""],
+      registering: isExternal ? [label] : [])
+    // A wallet may have run dry: a refusal belongs into a believable ledger.
+    _ = try await engine.submit(request)
+  }
+}
