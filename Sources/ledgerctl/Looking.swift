@@ -31,7 +31,7 @@ struct Status: LedgerCommand {
       return
     }
     print(
-      Table.render([
+      Table.pairs([
         ["ledger", counts.livemode ? "live" : "test"],
         ["head", "\(last)"],
         ["root", hex],
@@ -157,7 +157,7 @@ struct Inspect: LedgerCommand {
     ]
     rows += view.fields.sorted { $0.key < $1.key }.map { [$0.key, $0.value] }
     for text in view.text ?? [] { rows.append(["text", text]) }
-    print(Table.render(rows))
+    print(Table.pairs(rows))
     printPostings(event.event, words)
   }
 

@@ -9,6 +9,14 @@ import Synchronization
 
 /// Text in columns, for a person.
 enum Table {
+  /// Names and what they stand for, one a line.
+  static func pairs(_ rows: [[String]]) -> String {
+    let width = rows.map { $0[0].count }.max() ?? 0
+    return rows.map { row in
+      row[0] + String(repeating: " ", count: width - row[0].count + 2) + row[1]
+    }.joined(separator: "\n")
+  }
+
   /// Rows under their header; every column as wide as its widest cell, numbers to the right.
   static func render(_ rows: [[String]]) -> String {
     guard let header = rows.first else { return "" }

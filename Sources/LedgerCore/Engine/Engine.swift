@@ -266,7 +266,8 @@ public final class Engine: Sendable {
   /// The newest durable event's number.
   public var head: EventNumber { shared.heads.head }
 
-  /// Events from number `first` on, at most `limit` and at most 64 batches; empty at the end.
+  /// Events from number `first` on, at most `limit`; empty at the end. Ask for a few thousand at a
+  /// time: one read holds the pages it looks at.
   public func events(
     from first: EventNumber, limit: Int = 1_000
   ) throws(LedgerFailure) -> [Recorded] {

@@ -86,7 +86,7 @@ final class EventLog: Sendable {
     var events: [Recorded] = []
     guard limit > 0 else { return [] }
     let start = max(first, EventNumber(1))
-    _ = try walkBlocks(from: start, countMax: 64, checksum: false) {
+    _ = try walkBlocks(from: start, countMax: limit, checksum: false) {
       header, bytes throws(StorageError) in
       let skip = start > header.first ? Int(start.rawValue - header.first.rawValue) : 0
       for index in skip..<header.count where events.count < limit {
