@@ -155,7 +155,13 @@ func expectBooksAgree(
   _ ledger: borrowing Ledger, _ events: [Event],
   sourceLocation: SourceLocation = #_sourceLocation
 ) {
-  let books = Books(events)
+  expectBooksAgree(ledger, Books(events), sourceLocation: sourceLocation)
+}
+
+/// As above, of books that were kept along the way.
+func expectBooksAgree(
+  _ ledger: borrowing Ledger, _ books: Books, sourceLocation: SourceLocation = #_sourceLocation
+) {
   for number in 1..<ledger.wallets.next.rawValue {
     let row = ledger.wallets.wallets[WalletNumber(number)]
     let account = Account.walletAvailable(WalletNumber(number))
@@ -175,8 +181,8 @@ func expectBooksAgree(
 
 /// The double-entry books, kept from postings alone, with wrapping sums so that a scenario may hold
 /// more money than an `Int128` can count over all wallets.
-struct Books {
-  private struct Line: Hashable {
+struct Books: Sendable {
+  private struct Line: Hashable, Sendable {
     var account: Account
     var asset: AssetNumber
   }
