@@ -47,7 +47,13 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "LedgerCoreTests",
-      dependencies: ["LedgerCore", "CLedger", .product(name: "Crypto", package: "swift-crypto")],
+      dependencies: [
+        "LedgerCore", "CLedger", "KillTarget", .product(name: "Crypto", package: "swift-crypto"),
+      ],
+      swiftSettings: settings),
+    // A process for the tests above to kill, and one in which damaged files may crash.
+    .executableTarget(
+      name: "KillTarget", dependencies: ["LedgerCore"], path: "Tests/KillTarget",
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ]

@@ -201,27 +201,3 @@ private func allEqual(
   let first = unsafe start.load(as: UInt8.self)
   return unsafe first == value && memcmp(start, start + 1, part.count - 1) == 0
 }
-
-private struct SplitMix64: RandomNumberGenerator {
-  private var state: UInt64
-
-  /// Prints the seed, so that a failing run can be repeated by writing it here.
-  init(seeded purpose: String) {
-    state = UInt64.random(in: 0...UInt64.max)
-    print("\(purpose): seed \(state)")
-  }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-
-  mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
-
-  mutating func bytes(_ count: Int) -> [UInt8] {
-    (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) }
-  }
-}

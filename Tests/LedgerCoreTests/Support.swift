@@ -54,7 +54,8 @@ struct Scene {
           secretKey: preparation.hash(credential: "sk_" + name))),
       by: .anonymous, text: [name])
     let outcome = try engine.submitAndWait(request)
-    guard case .identity(.agentRegistered(let agent, _, let wallet, _, _, _))? = outcome.recorded?.event
+    guard
+      case .identity(.agentRegistered(let agent, _, let wallet, _, _, _))? = outcome.recorded?.event
     else { throw Unexpected(outcome) }
     return (agent, wallet)
   }

@@ -125,8 +125,14 @@ public enum Payments {
       let schedule = ledger.fees.current
       let fee = try ledger.fees.terms(schedule).fee(on: amount)
       let total = try amount.adding(fee)
-      if case .wallet(let number) = payee {
+      switch payee {
+      case .wallet(let number):
         _ = try Amount(units: ledger.wallets.wallets[number].available).adding(amount)
+      case .external(let number):
+        // A payee that this command registers is owed nothing yet.
+        if ledger.payments.payees.contains(number) {
+          _ = try Amount(units: ledger.payments.payees[number].balance).adding(amount)
+        }
       }
       guard Amount(units: payer.available) >= total else {
         throw Refusal(

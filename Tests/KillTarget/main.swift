@@ -1,0 +1,25 @@
+import Foundation
+import LedgerCore
+
+/// A process for the tests to kill, and one in which damaged files may crash:
+///
+///     KillTarget run DIR                                pays for ever; see `Victim`
+///     KillTarget open DIR                               opens, prints the balances, closes
+///     KillTarget sweep DIR COPY EXPECTED SEED FROM TO   flips bytes; see `Sweep`
+let arguments = Array(CommandLine.arguments.dropFirst())
+do {
+  switch arguments.first {
+  case "run" where arguments.count == 2:
+    try Victim(arguments[1]).run()
+  case "open" where arguments.count == 2:
+    print(try Sight(arguments[1]).text)
+  case "sweep" where arguments.count == 6:
+    try Sweep(arguments).run()
+  default:  // not ours: a person's words
+    FileHandle.standardError.write(Data("KillTarget run|open|sweep …\n".utf8))
+    exit(64)
+  }
+} catch let error as StorageError {
+  FileHandle.standardError.write(Data("\(error)\n".utf8))
+  exit(error.exitCode)
+}

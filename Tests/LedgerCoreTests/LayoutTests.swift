@@ -1,0 +1,63 @@
+import Testing
+
+@testable import LedgerCore
+
+/// Goal: the hot path copies events and rows like numbers, and equal states are equal bytes.
+/// Method: ask the compiler's own layout; add up the fields of every row of the state.
+@Suite struct LayoutTests {
+  /// One `String` payload anywhere would silently end that.
+  @Test func `an event is trivial and fits two cache lines`() {
+    #expect(_isPOD(Event.self))
+    #expect(MemoryLayout<Event>.stride <= 128)
+  }
+
+  @Test func `a command is trivial`() {
+    #expect(_isPOD(Command.self))
+    #expect(MemoryLayout<Command>.stride <= 128)
+  }
+
+  @Test func `what travels beside an event is trivial`() {
+    #expect(_isPOD(Header.self))
+    #expect(_isPOD(IdempotencyKey.self))
+    #expect(_isPOD(Digest32.self))
+    #expect(_isPOD(Refusal.self))
+    #expect(_isPOD(Posting.self))
+    #expect(_isPOD(Recorded.self))
+  }
+
+  @Test func `a wallet is one cache line`() {
+    #expect(MemoryLayout<Wallets.State.Wallet>.size == 64)
+  }
+
+  /// States are compared byte by byte; padding would hold whatever was there before.
+  @Test func `no row of the state has padding`() {
+    expectDense(
+      Wallets.State.Wallet(available: 0, held: 0, agent: .none, asset: .none, opened: .none))
+    expectDense(Wallets.State.Asset(code: 0, scale: 0))
+    expectDense(Identity.State.Tenant(name: 0))
+    expectDense(Identity.State.Agent(name: 0, tenant: .none, wallet: .none, registered: .none))
+    expectDense(Identity.State.Operator(registered: .none))
+    expectDense(Identity.State.Credential(key: 0, holder: 0, kind: 0, isLive: 0))
+    expectDense(
+      Payments.State.Payee(label: 0, balance: 0, tenant: .none, asset: .none, registered: .none))
+    expectDense(Fees.State.Row(flat: 0, min: 0, max: 0, basisPoints: 0))
+    expectDense(Genesis.State.Row(ledger: 0, livemode: 0))
+    expectDense(Timers.Slot(deadline: 0, order: 0, kind: 0, subject: 0, place: 0))
+  }
+
+  private func expectDense<Row: BitwiseCopyable>(
+    _ row: Row, sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    let fields = Mirror(reflecting: row).children.reduce(0) { $0 + byteCount(of: $1.value) }
+    #expect(MemoryLayout<Row>.size == fields, "\(Row.self)", sourceLocation: sourceLocation)
+    #expect(
+      MemoryLayout<Row>.size == MemoryLayout<Row>.stride, "\(Row.self)",
+      sourceLocation: sourceLocation)
+    #expect(MemoryLayout<Row>.alignment <= 16, "\(Row.self)", sourceLocation: sourceLocation)
+  }
+
+  private func byteCount(of field: Any) -> Int {
+    func open<Field>(_ field: Field) -> Int { MemoryLayout<Field>.size }
+    return _openExistential(field, do: open)
+  }
+}

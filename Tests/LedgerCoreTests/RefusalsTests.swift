@@ -1,0 +1,103 @@
+import Testing
+
+@testable import LedgerCore
+
+/// Goal: a refusal that follows from the state is recorded, so that a retry gets it again; nothing
+/// else is, and nobody fills the log with refusals.
+/// Method: `Refusals.decide` and `evolve` on a state made of events; times by hand.
+@Suite struct RefusalsTests {
+  private static let short = Refusal(
+    .insufficientFunds, limit: Amount(units: 10), asked: Amount(units: 101))
+  private static let minute: UInt64 = 60_000_000_000
+
+  /// The event that is recorded, or the refusal that leaves none.
+  private static func record(
+    _ refusal: Refusal, hasKey: Bool = true, by actor: Actor = .agent(Scenario.ann),
+    after earlier: Int = 0, at now: UInt64 = 100 * minute
+  ) -> Result<Event, Refusal> {
+    var ledger = Scenario.ledger(after: Scenario.agents)
+    for index in 0..<earlier {
+      // All in the minute before `now` ends, as the engine would number them.
+      let header = Header(
+        number: EventNumber(UInt64(100 + index)),
+        time: Timestamp(nanoseconds: 100 * minute + UInt64(index)), actor: actor)
+      ledger.evolve(
+        .refusal(.recorded(operation: .pay, refusal: refusal)), header, body: Span())
+    }
+    var decision = Decision()
+    do throws(Refusal) {
+      try Refusals.decide(
+        refusal, of: .pay, hasKey: hasKey, by: actor, ledger, at: Timestamp(nanoseconds: now),
+        into: &decision)
+    } catch {
+      return .failure(error)
+    }
+    #expect(decision.count == 1)
+    return .success(decision[0])
+  }
+
+  @Test func `what follows from the state is recorded with its numbers`() {
+    #expect(
+      Self.record(Self.short)
+        == .success(.refusal(.recorded(operation: .pay, refusal: Self.short))))
+  }
+
+  @Test func `without a key nothing is recorded`() {
+    #expect(Self.record(Self.short, hasKey: false) == .failure(Self.short))
+  }
+
+  @Test(arguments: Rejection.allCases)
+  func `only what a retry could flip is recorded`(reason: Rejection) {
+    let recorded: Set<Rejection> = [
+      .agentNameTaken, .credentialTaken, .assetExists, .fundingCapExceeded, .insufficientFunds,
+      .scheduleInPast,
+    ]
+    #expect(reason.isRecorded == recorded.contains(reason))
+    let refusal = Refusal(reason)
+    switch Self.record(refusal) {
+    case .success: #expect(recorded.contains(reason))
+    case .failure(let answered): #expect(!recorded.contains(reason) && answered == refusal)
+    }
+  }
+
+  @Test func `an agent has sixty a minute recorded, then is told so`() {
+    #expect(
+      Self.record(Self.short, after: 59)
+        == .success(.refusal(.recorded(operation: .pay, refusal: Self.short))))
+    #expect(
+      Self.record(Self.short, after: 60)
+        == .failure(
+          Refusal(
+            .refusalRateExceeded, limit: Amount(units: 60), used: Amount(units: 60))))
+  }
+
+  @Test func `the next minute counts from nothing`() {
+    let last = 101 * Self.minute - 1
+    guard case .failure = Self.record(Self.short, after: 60, at: last) else {
+      Issue.record("recorded in the same minute")
+      return
+    }
+    guard case .success = Self.record(Self.short, after: 60, at: last + 1) else {
+      Issue.record("not recorded in the next minute")
+      return
+    }
+  }
+
+  @Test(arguments: [Actor.anonymous, .operator(OperatorNumber(1)), .administrator])
+  func `only agents are counted`(actor: Actor) {
+    guard case .success = Self.record(Self.short, by: actor, after: 100) else {
+      Issue.record("\(actor) was counted")
+      return
+    }
+  }
+
+  @Test func `a recorded refusal moves nothing`() {
+    let event = Event.refusal(.recorded(operation: .pay, refusal: Self.short))
+    let given = Scenario.agents + [Scenario.funded(Scenario.annWallet, 10)]
+    let ledger = Scenario.ledger(after: given + [event])
+    #expect(ledger.wallets.wallets[Scenario.annWallet].available == 10)
+    var postings = Postings()
+    event.postings(into: &postings)
+    #expect(postings.count == 0)
+  }
+}

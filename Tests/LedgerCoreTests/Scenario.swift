@@ -1,0 +1,215 @@
+import Testing
+
+@testable import LedgerCore
+
+/// The world that scenarios begin in, and the words they are told with.
+///
+/// Three agents with a wallet each: ann (wallet 1) and bob (wallet 2) in USD, eve (wallet 3) in USDC.
+/// Agent n is of tenant n and has credentials 2n - 1 and 2n.
+enum Scenario {
+  static let usd = AssetNumber(1)
+  static let usdc = AssetNumber(2)
+  static let (ann, bob, eve) = (AgentNumber(1), AgentNumber(2), AgentNumber(3))
+  static let (annWallet, bobWallet, eveWallet) = (WalletNumber(1), WalletNumber(2), WalletNumber(3))
+  static let standard = ScheduleNumber(1)
+  /// Later than every event that is given.
+  static let now = Timestamp(nanoseconds: 1_000_000_000_000_000)
+
+  static let genesis = Event.genesis(.opened(ledger: 7, livemode: false, terms: .standard))
+  static let liveGenesis = Event.genesis(.opened(ledger: 7, livemode: true, terms: .standard))
+  /// The body of either genesis: USD and USDC.base, of scale 9.
+  static let assets = ["USD", "USDC.base"].flatMap { name -> [UInt8] in
+    var bytes = Array(name.utf8)
+    bytes += [UInt8](repeating: 0, count: 16 - bytes.count)
+    return bytes + [9, 0]
+  }
+
+  static let agents = agent(1, usd) + agent(2, usd) + agent(3, usdc)
+
+  static func apiKey(_ agent: UInt64) -> UInt128 { UInt128(agent) << 64 | 0xA }
+  static func secretKey(_ agent: UInt64) -> UInt128 { UInt128(agent) << 64 | 0x5 }
+
+  static func agent(_ number: UInt64, _ asset: AssetNumber, name: UInt128 = 0) -> [Event] {
+    let holder = Actor.agent(AgentNumber(number))
+    let (first, second) = (CredentialNumber(number * 2 - 1), CredentialNumber(number * 2))
+    return [
+      .identity(.tenantRegistered(tenant: TenantNumber(number), name: 0)),
+      .wallet(
+        .opened(wallet: WalletNumber(number), agent: AgentNumber(number), asset: asset)),
+      .identity(
+        .credentialIssued(
+          credential: first, key: apiKey(number), kind: .apiKey, holder: holder)),
+      .identity(
+        .credentialIssued(
+          credential: second, key: secretKey(number), kind: .secretKey, holder: holder)),
+      .identity(
+        .agentRegistered(
+          agent: AgentNumber(number), tenant: TenantNumber(number),
+          wallet: WalletNumber(number), name: name, apiKey: first, secretKey: second)),
+    ]
+  }
+
+  static func funded(
+    _ wallet: WalletNumber, _ units: Int128, _ asset: AssetNumber = usd
+  ) -> Event {
+    .wallet(.funded(wallet: wallet, amount: Amount(units: units), asset: asset))
+  }
+
+  static func paid(
+    _ units: Int128, fee: Int128, from: WalletNumber = annWallet,
+    to: Payments.Payee = .wallet(bobWallet), schedule: ScheduleNumber = standard,
+    in asset: AssetNumber = usd
+  ) -> Event {
+    .payment(
+      .completed(
+        Payments.Payment(
+          amount: Amount(units: units), fee: Amount(units: fee), payer: from, payee: to,
+          schedule: schedule, asset: asset, rail: .internal)))
+  }
+
+  static func pay(
+    _ units: Int128, from: WalletNumber = annWallet,
+    to: Payments.Recipient = .wallet(bobWallet), in asset: AssetNumber = .none
+  ) -> Command {
+    .payment(
+      .pay(from: from, to: to, amount: Amount(units: units), asset: asset, rail: .internal))
+  }
+
+  /// The state after genesis and these events, a second apart. Another genesis may be given first.
+  static func ledger(after given: [Event], by actor: Actor = .ledger) -> Ledger {
+    var ledger = Ledger()
+    for (index, event) in history(given).enumerated() {
+      let header = Header(
+        number: EventNumber(UInt64(index + 1)),
+        time: Timestamp(nanoseconds: UInt64(index + 1) * 1_000_000_000), actor: actor)
+      ledger.evolve(event, header, body: index == 0 ? assets.span : Span())
+    }
+    return ledger
+  }
+
+  fileprivate static func history(_ given: [Event]) -> [Event] {
+    if case .genesis? = given.first { return given }
+    return [genesis] + given
+  }
+}
+
+/// Given what happened, when this is asked, then this happens, and the state takes it.
+func expect(
+  given: [Event] = Scenario.agents, when command: Command, by actor: Actor,
+  at now: Timestamp = Scenario.now, then events: [Event], texts: [Decision.Text]? = nil,
+  sourceLocation: SourceLocation = #_sourceLocation
+) {
+  var ledger = Scenario.ledger(after: given)
+  var decision = Decision()
+  do throws(Refusal) {
+    try ledger.decide(command, by: actor, at: now, into: &decision)
+  } catch {
+    Issue.record("refused: \(error)", sourceLocation: sourceLocation)
+    return
+  }
+  var decided: [Event] = []
+  var decidedTexts: [Decision.Text] = []
+  for index in 0..<decision.count {
+    decided.append(decision[index])
+    decidedTexts.append(decision.text(index))
+  }
+  #expect(decided == events, sourceLocation: sourceLocation)
+  if let texts { #expect(decidedTexts == texts, sourceLocation: sourceLocation) }
+  let history = Scenario.history(given)
+  for (index, event) in decided.enumerated() {
+    let header = Header(
+      number: EventNumber(UInt64(history.count + index + 1)),
+      time: Timestamp(nanoseconds: now.nanoseconds + UInt64(index)), actor: actor)
+    ledger.evolve(event, header, body: Span())
+  }
+  expectBooksAgree(ledger, history + decided, sourceLocation: sourceLocation)
+}
+
+/// Given what happened, when this is asked, it is refused for this reason.
+func expect(
+  given: [Event] = Scenario.agents, when command: Command, by actor: Actor,
+  at now: Timestamp = Scenario.now, refused reason: Rejection,
+  sourceLocation: SourceLocation = #_sourceLocation
+) {
+  let refusal = refusal(given: given, when: command, by: actor, at: now)
+  #expect(refusal?.reason == reason, sourceLocation: sourceLocation)
+}
+
+/// The refusal with its numbers, or `nil` where the command is not refused.
+func refusal(
+  given: [Event] = Scenario.agents, when command: Command, by actor: Actor,
+  at now: Timestamp = Scenario.now
+) -> Refusal? {
+  let ledger = Scenario.ledger(after: given)
+  var decision = Decision()
+  do throws(Refusal) {
+    try ledger.decide(command, by: actor, at: now, into: &decision)
+    return nil
+  } catch {
+    return error
+  }
+}
+
+/// Balances from postings equal those of `evolve`: two computations that share nothing but the event.
+func expectBooksAgree(
+  _ ledger: borrowing Ledger, _ events: [Event],
+  sourceLocation: SourceLocation = #_sourceLocation
+) {
+  expectBooksAgree(ledger, Books(events), sourceLocation: sourceLocation)
+}
+
+/// As above, of books that were kept along the way.
+func expectBooksAgree(
+  _ ledger: borrowing Ledger, _ books: Books, sourceLocation: SourceLocation = #_sourceLocation
+) {
+  for number in 1..<ledger.wallets.next.rawValue {
+    let row = ledger.wallets.wallets[WalletNumber(number)]
+    let account = Account.walletAvailable(WalletNumber(number))
+    #expect(
+      row.available == books.balance(account, row.asset) && row.available >= 0,
+      "wallet \(number)", sourceLocation: sourceLocation)
+  }
+  for number in 1..<ledger.payments.payees.next.rawValue {
+    let row = ledger.payments.payees[PayeeNumber(number)]
+    let account = Account.external(PayeeNumber(number))
+    #expect(
+      row.balance == books.balance(account, row.asset), "payee \(number)",
+      sourceLocation: sourceLocation)
+  }
+  #expect(books.isBalanced, sourceLocation: sourceLocation)
+}
+
+/// The double-entry books, kept from postings alone, with wrapping sums so that a scenario may hold
+/// more money than an `Int128` can count over all wallets.
+struct Books: Sendable {
+  private struct Line: Hashable, Sendable {
+    var account: Account
+    var asset: AssetNumber
+  }
+  /// Credits minus debits.
+  private var lines: [Line: Int128] = [:]
+
+  init(_ events: [Event]) {
+    for event in events { add(event) }
+  }
+
+  mutating func add(_ event: Event) {
+    var postings = Postings()
+    event.postings(into: &postings)
+    for index in 0..<postings.count {
+      let posting = postings[index]
+      lines[Line(account: posting.debit, asset: posting.asset), default: 0] &-=
+        posting.amount.units
+      lines[Line(account: posting.credit, asset: posting.asset), default: 0] &+=
+        posting.amount.units
+    }
+  }
+
+  /// The balance on the account's normal side.
+  func balance(_ account: Account, _ asset: AssetNumber) -> Int128 {
+    let credit = lines[Line(account: account, asset: asset)] ?? 0
+    return account.isDebitNormal ? 0 &- credit : credit
+  }
+
+  var isBalanced: Bool { lines.values.reduce(0, &+) == 0 }
+}
