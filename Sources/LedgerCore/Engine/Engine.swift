@@ -214,13 +214,20 @@ public final class Engine: Sendable {
     _ look: @escaping @Sendable (borrowing Ledger) -> Value
   ) throws(LedgerFailure) -> Value {
     let answer = Waiting<Value>()
-    ask(look) { result in answer.resolve(result) }
+    ask({ ledger, _ in look(ledger) }) { result in answer.resolve(result) }
     return try answer.wait().get()
   }
 
   /// As ``read(_:)-(_)``, without blocking a thread.
   func read<Value: Sendable>(
     _ look: @escaping @Sendable (borrowing Ledger) -> Value
+  ) async throws(LedgerFailure) -> Value {
+    try await readAtEvent { ledger, _ in look(ledger) }
+  }
+
+  /// As ``read(_:)-(_)``, with the newest event that the state has seen.
+  func readAtEvent<Value: Sendable>(
+    _ look: @escaping @Sendable (borrowing Ledger, EventNumber) -> Value
   ) async throws(LedgerFailure) -> Value {
     let result = await withCheckedContinuation { continuation in
       ask(look) { result in continuation.resume(returning: result) }
@@ -229,12 +236,12 @@ public final class Engine: Sendable {
   }
 
   private func ask<Value: Sendable>(
-    _ look: @escaping @Sendable (borrowing Ledger) -> Value,
+    _ look: @escaping @Sendable (borrowing Ledger, EventNumber) -> Value,
     _ completion: @escaping @Sendable (Result<Value, LedgerFailure>) -> Void
   ) {
     let seen = Box<Value>()
     let read = Inbox.Read(
-      look: { ledger in seen.put(look(ledger)) },
+      look: { ledger, event in seen.put(look(ledger, event)) },
       answer: { failure in completion(failure.map { .failure($0) } ?? .success(seen.take())) })
     do throws(Inbox.Rejected) {
       try shared.inbox.offer(.read(read), commandCount: 1)
@@ -296,6 +303,11 @@ public final class Engine: Sendable {
         position.withLock { $0 = (EventNumber(last.number.rawValue + 1), events[...]) }
       }
     })
+  }
+
+  /// The log and its newest event, for what follows it from outside this module.
+  var following: (log: EventLog?, heads: Heads) {
+    (shared.log.withLock { $0 }, shared.heads)
   }
 
   private func withLog<Value>(

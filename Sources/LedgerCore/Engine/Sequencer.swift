@@ -55,7 +55,7 @@ struct Sequencer: ~Copyable {
       answers.append(.outcomes(completion, outcomes))
     case .read(let read):
       try fireDueTimers()
-      read.look(ledger)
+      read.look(ledger, EventNumber(batch.next.rawValue - 1))
       answers.append(.read(read))
     }
   }
