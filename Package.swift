@@ -21,6 +21,7 @@ let package = Package(
   name: "ledger",
   products: [
     .library(name: "LedgerCore", targets: ["LedgerCore"]),
+    .library(name: "Projections", targets: ["Projections"]),
     .executable(name: "ledgerctl", targets: ["ledgerctl"]),
   ],
   dependencies: [
@@ -38,6 +39,7 @@ let package = Package(
         .product(name: "CryptoExtras", package: "swift-crypto"),
       ],
       swiftSettings: settings),
+    .target(name: "Projections", dependencies: ["LedgerCore"], swiftSettings: settings),
     .executableTarget(
       name: "ledgerctl",
       dependencies: [
@@ -48,6 +50,9 @@ let package = Package(
     .testTarget(
       name: "LedgerCoreTests",
       dependencies: ["LedgerCore", "CLedger", .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ProjectionsTests", dependencies: ["Projections", "LedgerCore"],
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ]
