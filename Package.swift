@@ -21,6 +21,7 @@ let package = Package(
   name: "ledger",
   products: [
     .library(name: "LedgerCore", targets: ["LedgerCore"]),
+    .library(name: "Projections", targets: ["Projections"]),
     .executable(name: "ledgerctl", targets: ["ledgerctl"]),
   ],
   dependencies: [
@@ -38,6 +39,7 @@ let package = Package(
         .product(name: "CryptoExtras", package: "swift-crypto"),
       ],
       swiftSettings: settings),
+    .target(name: "Projections", dependencies: ["LedgerCore"], swiftSettings: settings),
     .executableTarget(
       name: "ledgerctl",
       dependencies: [
@@ -54,6 +56,9 @@ let package = Package(
     // A process for the tests above to kill, and one in which damaged files may crash.
     .executableTarget(
       name: "KillTarget", dependencies: ["LedgerCore"], path: "Tests/KillTarget",
+      swiftSettings: settings),
+    .testTarget(
+      name: "ProjectionsTests", dependencies: ["Projections", "LedgerCore"],
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ]

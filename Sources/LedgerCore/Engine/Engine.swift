@@ -213,41 +213,42 @@ public final class Engine: Sendable {
   func read<Value: Sendable>(
     _ look: @escaping @Sendable (borrowing Ledger) -> Value
   ) throws(LedgerFailure) -> Value {
-    try readAt(look).value
+    try readAtEvent { ledger, _ in look(ledger) }
   }
 
-  /// As ``read(_:)-(_)``, with the event that the state is the state after.
-  func readAt<Value: Sendable>(
-    _ look: @escaping @Sendable (borrowing Ledger) -> Value
-  ) throws(LedgerFailure) -> Seen<Value> {
-    let answer = Waiting<Seen<Value>>()
+  /// As ``read(_:)-(_)``, with the newest event that the state has seen.
+  func readAtEvent<Value: Sendable>(
+    _ look: @escaping @Sendable (borrowing Ledger, EventNumber) -> Value
+  ) throws(LedgerFailure) -> Value {
+    let answer = Waiting<Value>()
     ask(look) { result in answer.resolve(result) }
     return try answer.wait().get()
-  }
-
-  /// What was seen, and after which event.
-  struct Seen<Value: Sendable>: Sendable {
-    var value: Value
-    var last: EventNumber
   }
 
   /// As ``read(_:)-(_)``, without blocking a thread.
   func read<Value: Sendable>(
     _ look: @escaping @Sendable (borrowing Ledger) -> Value
   ) async throws(LedgerFailure) -> Value {
+    try await readAtEvent { ledger, _ in look(ledger) }
+  }
+
+  /// As ``read(_:)-(_)``, with the newest event that the state has seen.
+  func readAtEvent<Value: Sendable>(
+    _ look: @escaping @Sendable (borrowing Ledger, EventNumber) -> Value
+  ) async throws(LedgerFailure) -> Value {
     let result = await withCheckedContinuation { continuation in
       ask(look) { result in continuation.resume(returning: result) }
     }
-    return try result.get().value
+    return try result.get()
   }
 
   private func ask<Value: Sendable>(
-    _ look: @escaping @Sendable (borrowing Ledger) -> Value,
-    _ completion: @escaping @Sendable (Result<Seen<Value>, LedgerFailure>) -> Void
+    _ look: @escaping @Sendable (borrowing Ledger, EventNumber) -> Value,
+    _ completion: @escaping @Sendable (Result<Value, LedgerFailure>) -> Void
   ) {
-    let seen = Box<Seen<Value>>()
+    let seen = Box<Value>()
     let read = Inbox.Read(
-      look: { ledger, last in seen.put(Seen(value: look(ledger), last: last)) },
+      look: { ledger, event in seen.put(look(ledger, event)) },
       answer: { failure in completion(failure.map { .failure($0) } ?? .success(seen.take())) })
     do throws(Inbox.Rejected) {
       try shared.inbox.offer(.read(read), commandCount: 1)
@@ -258,8 +259,6 @@ public final class Engine: Sendable {
       }
     }
   }
-
-  var heads: Heads { shared.heads }
 
   // MARK: - Reading the log
 
@@ -312,6 +311,11 @@ public final class Engine: Sendable {
         position.withLock { $0 = (EventNumber(last.number.rawValue + 1), events[...]) }
       }
     })
+  }
+
+  /// The log and its newest event, for what follows it from outside this module.
+  var following: (log: EventLog?, heads: Heads) {
+    (shared.log.withLock { $0 }, shared.heads)
   }
 
   func withLog<Value>(

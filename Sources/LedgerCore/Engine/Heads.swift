@@ -7,6 +7,7 @@ final class Heads: Sendable {
     var failure: LedgerFailure?
     var nextWaiter = 0
     var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
+    var sleepers: [(goal: EventNumber, wakeup: Wakeup)] = []
   }
 
   private let state = Mutex(State(head: .none))
@@ -18,6 +19,7 @@ final class Heads: Sendable {
   func publish(_ head: EventNumber) {
     let waiters = state.withLock { state in
       state.head = head
+      Self.wakeSleepers(&state)
       return Self.takeWaiters(&state)
     }
     for waiter in waiters { waiter.resume() }
@@ -27,6 +29,7 @@ final class Heads: Sendable {
   func fail(_ failure: LedgerFailure) {
     let waiters = state.withLock { state in
       state.failure = state.failure ?? failure
+      Self.wakeSleepers(&state)
       return Self.takeWaiters(&state)
     }
     for waiter in waiters { waiter.resume() }
@@ -56,6 +59,26 @@ final class Heads: Sendable {
         state.withLock { $0.waiters.removeValue(forKey: ticket) }?.resume()
       }
     }
+  }
+
+  /// Why nothing more will come; `nil` while something may.
+  var failure: LedgerFailure? { state.withLock { $0.failure } }
+
+  /// Wakes `wakeup` once, as soon as `goal` is durable or nothing more will come. A sleeper has one
+  /// goal: the newest that it named.
+  func wake(_ wakeup: Wakeup, at goal: EventNumber) {
+    state.withLock { state in
+      state.sleepers.removeAll { $0.wakeup === wakeup }
+      state.sleepers.append((goal, wakeup))
+      Self.wakeSleepers(&state)
+    }
+  }
+
+  private static func wakeSleepers(_ state: inout State) {
+    guard !state.sleepers.isEmpty else { return }
+    let (head, isOver) = (state.head, state.failure != nil)
+    for sleeper in state.sleepers where isOver || sleeper.goal <= head { sleeper.wakeup.wake() }
+    state.sleepers.removeAll { isOver || $0.goal <= head }
   }
 
   private static func takeWaiters(_ state: inout State) -> [CheckedContinuation<Void, Never>] {

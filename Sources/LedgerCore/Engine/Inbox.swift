@@ -14,8 +14,8 @@ final class Inbox: Sendable {
 
   typealias Completion = @Sendable (Result<[Outcome], LedgerFailure>) -> Void
 
-  /// A look at the state. `look` runs on the engine's thread; `answer` when what it saw is durable,
-  /// or with the failure that came in between.
+  /// A look at the state and at the newest event in it. `look` runs on the engine's thread;
+  /// `answer` when what it saw is durable, or with the failure that came in between.
   struct Read: Sendable {
     var look: @Sendable (borrowing Ledger, EventNumber) -> Void
     var answer: @Sendable (LedgerFailure?) -> Void

@@ -50,8 +50,7 @@ extension Engine {
 
   /// SHA-256 over the live state, with the event it is the state after.
   public func stateDigest() throws(LedgerFailure) -> (EventNumber, Digest32) {
-    let seen = try readAt { ledger in ledger.digest }
-    return (seen.last, seen.value)
+    try readAtEvent { ledger, event in (event, ledger.digest) }
   }
 }
 

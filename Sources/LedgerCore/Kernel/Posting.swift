@@ -62,6 +62,9 @@ public struct Postings: ~Copyable {
     return slots[index]
   }
 
+  /// Begins again with no postings, so that one value serves many events.
+  package mutating func removeAll() { count = 0 }
+
   /// Adds a posting; one of zero is left out, because nothing moved.
   mutating func post(_ amount: Amount, _ asset: AssetNumber, debit: Account, credit: Account) {
     precondition(amount >= .zero)

@@ -49,13 +49,12 @@ struct DataDirectory: ~Copyable {
   }
 
   private static func check(_ path: String) throws(StorageError) {
-    var status = stat()
-    guard unsafe stat(path, &status) == 0 else { throw .system("stat", path) }
-    guard status.st_mode & S_IFMT == S_IFDIR else { throw .refused("\(path) is not a directory") }
-    guard status.st_uid == geteuid() else {
-      throw .refused("\(path) belongs to another user (\(status.st_uid))")
+    let status = try File.status(path)
+    guard status.isDirectory else { throw .refused("\(path) is not a directory") }
+    guard status.owner == geteuid() else {
+      throw .refused("\(path) belongs to another user (\(status.owner))")
     }
-    guard status.st_mode & 0o077 == 0 else {
+    guard status.mode & 0o077 == 0 else {
       throw .refused("\(path) is open to other users; run: chmod 0700 \(path)")
     }
   }

@@ -12,7 +12,7 @@ import Synchronization
 /// Opened once in a process; a second open of the same directory is refused, because closing one of
 /// two would drop the other's locks. Never `WRITEMAP`, `NOMETASYNC` or `DUPSORT`.
 @safe
-final class Environment: @unchecked Sendable {
+package final class Environment: @unchecked Sendable {
   // Safe: LMDB serialises writers itself and gives each read transaction its own snapshot; the
   // handles below are set once.
   private let environment: OpaquePointer
@@ -20,12 +20,15 @@ final class Environment: @unchecked Sendable {
   private let identity: FileIdentity
 
   /// A named database, by its place in the list the environment was opened with.
-  struct Database: Hashable, Sendable {
-    var index: Int
+  package struct Database: Hashable, Sendable {
+    package var index: Int
+
+    /// The database at `index`.
+    package init(index: Int) { self.index = index }
   }
 
   /// How commits reach the disk.
-  enum Durability: Sendable {
+  package enum Durability: Sendable {
     /// Every commit is synced: LMDB's default.
     case synced
     /// The system writes when it likes. For what can be rebuilt from the log.
@@ -90,7 +93,7 @@ final class Environment: @unchecked Sendable {
 
   /// Runs `body` on a snapshot. Keep it under 100 ms and copy what outlives it: spans point into the
   /// map and die with the transaction.
-  func read<Result>(
+  package func read<Result>(
     _ body: (Transaction) throws(StorageError) -> Result
   ) throws(StorageError) -> Result {
     var begun: OpaquePointer?
@@ -103,7 +106,7 @@ final class Environment: @unchecked Sendable {
 
   /// Runs `body` in the write transaction and commits it; when this returns, a synced environment has
   /// it on disk. Anything thrown aborts it whole.
-  func write<Result>(
+  package func write<Result>(
     _ body: (Transaction) throws(StorageError) -> Result
   ) throws(StorageError) -> Result {
     var begun: OpaquePointer?
@@ -119,6 +122,11 @@ final class Environment: @unchecked Sendable {
     // After a failed commit the handle is gone: never abort it again.
     try unsafe Self.check(mdb_txn_commit(handle), "mdb_txn_commit")
     return result
+  }
+
+  /// Puts every commit so far on the disk, for an unsynced environment that is about to be left.
+  func sync() throws(StorageError) {
+    try unsafe Self.check(mdb_env_sync(environment, 1), "mdb_env_sync")
   }
 
   /// The last committed transaction's number and the bytes in use.
@@ -138,9 +146,8 @@ final class Environment: @unchecked Sendable {
   }
 
   private static func register(_ directory: String) throws(StorageError) -> FileIdentity {
-    var status = stat()
-    guard unsafe stat(directory, &status) == 0 else { throw .system("stat", directory) }
-    let identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    let status = try File.status(directory)
+    let identity = FileIdentity(device: status.device, inode: status.inode)
     let isNew = open.withLock { open in open.insert(identity).inserted }
     guard isNew else { throw .locked(holder: getpid()) }
     return identity
@@ -177,12 +184,12 @@ extension Environment {
   // Workaround: as `~Copyable` it crashes the optimiser of Swift 6.3.1 ("Cannot initialize a nonCopyable
   // type with a guaranteed value", GenericSpecializer). Retry with the next compiler.
   @safe
-  struct Transaction {
+  package struct Transaction {
     fileprivate let handle: OpaquePointer
     fileprivate let databases: [MDB_dbi]
 
     /// The value of `key`, handed to `body`; `nil` where there is none.
-    func get<Result>(
+    package func get<Result>(
       _ database: Database, _ key: Key,
       _ body: (RawSpan) throws(StorageError) -> Result
     ) throws(StorageError) -> Result? {
@@ -199,12 +206,12 @@ extension Environment {
     }
 
     /// Stores `value` under `key`, replacing what was there.
-    func put(_ database: Database, _ key: Key, _ value: RawSpan) throws(StorageError) {
+    package func put(_ database: Database, _ key: Key, _ value: RawSpan) throws(StorageError) {
       try put(database, key, value, flags: 0)
     }
 
     /// Stores `value` under a key that is greater than every other in the database.
-    func append(_ database: Database, _ key: Key, _ value: RawSpan) throws(StorageError) {
+    package func append(_ database: Database, _ key: Key, _ value: RawSpan) throws(StorageError) {
       try put(database, key, value, flags: UInt32(MDB_APPEND))
     }
 
@@ -237,14 +244,14 @@ extension Environment {
     }
 
     /// How many keys the database has.
-    func count(_ database: Database) throws(StorageError) -> Int {
+    package func count(_ database: Database) throws(StorageError) -> Int {
       var status = MDB_stat()
       try unsafe check(mdb_stat(handle, databases[database.index], &status), "mdb_stat")
       return Int(status.ms_entries)
     }
 
     /// Where a walk begins.
-    enum Start {
+    package enum Start {
       /// At the first key.
       case first
       /// At the last key.
@@ -256,7 +263,7 @@ extension Environment {
     }
 
     /// Walks entries in the order of their keys, until `body` answers false.
-    func walk(
+    package func walk(
       _ database: Database, from start: Start,
       _ body: (Key, RawSpan) throws(StorageError) -> Bool
     ) throws(StorageError) {
@@ -310,12 +317,12 @@ extension Environment {
   }
 
   /// A key of at most 32 bytes; integers in it are big-endian, so that LMDB's order is theirs.
-  struct Key: Equatable {
+  package struct Key: Equatable {
     fileprivate var bytes: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-    fileprivate(set) var byteCount = 0
+    package fileprivate(set) var byteCount = 0
 
     /// One integer.
-    init(_ number: UInt64) {
+    package init(_ number: UInt64) {
       bytes.0 = number.bigEndian
       byteCount = 8
     }
@@ -347,10 +354,12 @@ extension Environment {
     }
 
     /// The first integer of the key.
-    var first: UInt64 { UInt64(bigEndian: bytes.0) }
+    package var first: UInt64 { UInt64(bigEndian: bytes.0) }
     /// The second integer of the key.
     var second: UInt64 { UInt64(bigEndian: bytes.1) }
 
-    static func == (a: Key, b: Key) -> Bool { a.byteCount == b.byteCount && a.bytes == b.bytes }
+    package static func == (a: Key, b: Key) -> Bool {
+      a.byteCount == b.byteCount && a.bytes == b.bytes
+    }
   }
 }

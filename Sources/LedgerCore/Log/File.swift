@@ -1,3 +1,7 @@
+// `stat` counts as a member of whichever module the compiler met it in first; without this line some
+// incremental builds of Swift 6.3.1 miss it here.
+import Dispatch
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -100,5 +104,23 @@ struct File: ~Copyable {
   static func exists(_ path: String) -> Bool {
     var status = stat()
     return unsafe stat(path, &status) == 0
+  }
+
+  /// What the file system says of a path.
+  struct Status {
+    var isDirectory: Bool
+    var owner: UInt32
+    /// Permission bits.
+    var mode: UInt32
+    var device: UInt64
+    var inode: UInt64
+  }
+
+  static func status(_ path: String) throws(StorageError) -> Status {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { throw .system("stat", path) }
+    return Status(
+      isDirectory: status.st_mode & S_IFMT == S_IFDIR, owner: status.st_uid,
+      mode: status.st_mode & 0o7777, device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
   }
 }

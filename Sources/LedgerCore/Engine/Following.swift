@@ -1,0 +1,109 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// What a reader of the log outside this module needs: events without copies, a thread, a nudge.
+///
+/// Such a reader (the projections) keeps its own position, reads what is durable after it, and
+/// sleeps until more is. It never holds the engine up: to wake it costs the engine one flag.
+extension Engine {
+  /// The 16 bytes that tell this ledger from every other.
+  package var ledger: UInt128 { preparation.ledger }
+
+  /// Why no more events will come: the engine was closed, or it failed. `nil` while some may.
+  package var end: LedgerFailure? { following.heads.failure }
+
+  /// Wakes `wakeup` once, when event `goal` is durable or no more events will come.
+  package func wake(_ wakeup: Wakeup, at goal: EventNumber) {
+    following.heads.wake(wakeup, at: goal)
+  }
+
+  /// The log, to walk through; it stays readable until the tape is let go of.
+  package func tape() throws(LedgerFailure) -> Tape {
+    guard let log = following.log else { throw .closed }
+    return Tape(log: log)
+  }
+}
+
+/// The events of a log in order, each handed over where it lies.
+package struct Tape: Sendable {
+  let log: EventLog
+
+  /// Hands every event from `first` to `last` to `body`, in order; stops early after
+  /// `blockCountMax` batches or where `body` answers false. One read transaction, so keep it under
+  /// 100 ms.
+  package func walk(
+    from first: EventNumber, through last: EventNumber, blockCountMax: Int,
+    _ body: (EventNumber, borrowing Event) throws(StorageError) -> Bool
+  ) throws(StorageError) {
+    precondition(first.isSome)
+    guard first <= last else { return }
+    _ = try log.walkBlocks(from: first, countMax: blockCountMax, checksum: false) {
+      header, bytes throws(StorageError) in
+      let skip = first > header.first ? Int(first.rawValue - header.first.rawValue) : 0
+      for index in skip..<header.count {
+        let number = EventNumber(header.first.rawValue + UInt64(index))
+        guard number <= last else { return false }
+        let parts = try Frame.decode(try Block.frame(index, of: header, in: bytes))
+        guard try body(number, parts.event) else { return false }
+      }
+      return header.last < last
+    }
+  }
+}
+
+/// A nudge for one thread that sleeps. Waking it twice is waking it once; a nudge is never lost.
+package final class Wakeup: Sendable {
+  private let isSet = Atomic<Bool>(false)
+  private let semaphore = DispatchSemaphore(value: 0)
+
+  /// Nobody was nudged yet.
+  package init() {}
+
+  /// Wakes the sleeper, or the next one to fall asleep.
+  package func wake() {
+    if !isSet.exchange(true, ordering: .acquiringAndReleasing) { semaphore.signal() }
+  }
+
+  /// Sleeps until nudged, at most `milliseconds`, or for ever where that is `nil`.
+  package func wait(milliseconds: Int?) {
+    let deadline: DispatchTime = milliseconds.map { .now() + .milliseconds($0) } ?? .distantFuture
+    guard semaphore.wait(timeout: deadline) == .success else { return }
+    _ = isSet.exchange(false, ordering: .acquiringAndReleasing)
+  }
+}
+
+/// A thread that runs one function and can be waited for.
+package final class Worker: Sendable {
+  private let isDone = DispatchSemaphore(value: 0)
+
+  /// Starts a thread that runs `body`.
+  package init(name: String, _ body: @escaping @Sendable () -> Void) {
+    let thread = Thread { [isDone] in
+      body()
+      isDone.signal()
+    }
+    thread.name = name
+    thread.stackSize = 8 << 20
+    thread.start()
+  }
+
+  /// Waits until the function has returned. Any number of times, from any other thread.
+  package func join() {
+    isDone.wait()
+    isDone.signal()
+  }
+}
+
+/// A value that one thread at a time may look at and change.
+package final class Guarded<Value: Sendable>: Sendable {
+  private let mutex: Mutex<Value>
+
+  /// Guards `value`.
+  package init(_ value: Value) { mutex = Mutex(value) }
+
+  /// Runs `body` on the value while nobody else does. Keep it short, and never nest two.
+  package func with<Result: Sendable>(_ body: (inout Value) -> Result) -> Result {
+    mutex.withLock { value in body(&value) }
+  }
+}

@@ -1,0 +1,223 @@
+public import LedgerCore
+
+/// Balances of wallets and system accounts, from postings alone.
+///
+/// Life of a row: a wallet's begins with its asset, when it is opened; an account's with its first
+/// posting. Both then only change by postings, in the order of the log.
+///
+/// Invariant: no balance is below zero after any posting, and for each asset the debit-normal
+/// balances add up to the credit-normal ones. The engine's own balances come from `evolve`: two
+/// independent computations, which ``Projections/verify()`` compares.
+struct Balances: ~Copyable {
+  private(set) var wallets = RowCache(Layout.balances, rowWordCount: Layout.rowWordCount)
+  private(set) var accounts = RowCache(Layout.accounts, rowWordCount: Layout.accountWordCount)
+
+  /// Words of a wallet in its row, from the first.
+  enum Column {
+    static let asset = 0
+    static let available = 1
+    static let held = 3
+    static let pending = 5
+  }
+
+  /// Begins a wallet's row, with nothing in it.
+  mutating func open(
+    _ wallet: WalletNumber, in asset: AssetNumber, _ transaction: Transaction
+  ) throws(StorageError) {
+    let place = try place(of: wallet, transaction)
+    guard wallets[place + Column.asset] == 0, asset.isSome else {
+      throw .damaged("the projected wallet \(wallet) is opened twice, or in no asset")
+    }
+    wallets[place + Column.asset] = asset.rawValue
+  }
+
+  /// Moves a posting's amount.
+  mutating func post(
+    _ posting: Posting, _ transaction: Transaction
+  ) throws(StorageError) {
+    try move(posting.debit, posting, isDebit: true, transaction)
+    try move(posting.credit, posting, isDebit: false, transaction)
+  }
+
+  private mutating func move(
+    _ account: Account, _ posting: Posting, isDebit: Bool, _ transaction: Transaction
+  ) throws(StorageError) {
+    let units = account.isDebitNormal == isDebit ? posting.amount.units : -posting.amount.units
+    switch account {
+    case .walletAvailable(let number):
+      let place = try place(of: number, transaction)
+      guard wallets[place + Column.asset] == posting.asset.rawValue else {
+        throw .damaged("the projected wallet \(number) is not one in asset \(posting.asset)")
+      }
+      let old = wallets.amount(at: place + Column.available)
+      let new = try Self.sum(old, units, account)
+      wallets.setAmount(new, at: place + Column.available)
+    case .faucet, .external, .feeIncome:
+      let place = try accounts.row(account.rowKey(in: posting.asset), transaction)
+      let new = try Self.sum(accounts.amount(at: place), units, account)
+      accounts.setAmount(new, at: place)
+    }
+  }
+
+  /// The engine decided each of these movements, so a sum outside its bounds means that the rows
+  /// are not the ones we wrote. That ends the projection, which is disposable, and not the process.
+  private static func sum(
+    _ old: Int128, _ units: Int128, _ account: Account
+  ) throws(StorageError) -> Int128 {
+    let (new, overflow) = old.addingReportingOverflow(units)
+    guard !overflow, new >= 0 || account.mayBeNegative else {
+      throw .damaged("the projected balance of \(account) would be \(old) + \(units)")
+    }
+    return new
+  }
+
+  private mutating func place(
+    of wallet: WalletNumber, _ transaction: Transaction
+  ) throws(StorageError) -> Int {
+    guard wallet.isSome else { throw .damaged("an event names wallet 0") }
+    let (row, place) = Self.row(of: wallet)
+    return try wallets.row(row, transaction) + place
+  }
+
+  /// The row that a wallet lies in, and where its words begin there.
+  static func row(of wallet: WalletNumber) -> (key: UInt64, place: Int) {
+    let (row, index) = (wallet.rawValue - 1).quotientAndRemainder(dividingBy: Layout.walletsPerRow)
+    return (row, Int(index) * Layout.balanceWordCount)
+  }
+
+  mutating func flush(_ transaction: Transaction) throws(StorageError) {
+    try wallets.flush(transaction)
+    try accounts.flush(transaction)
+  }
+
+  mutating func removeAll() {
+    wallets.removeAll()
+    accounts.removeAll()
+  }
+}
+
+// MARK: - Reading
+
+/// What a wallet has, as the postings up to some event add up. Amounts are ledger units of
+/// ``asset``.
+public struct WalletBalance: Hashable, Sendable {
+  /// Whose balance it is.
+  public var wallet: WalletNumber
+  /// The one asset that the wallet holds.
+  public var asset: AssetNumber
+  /// Spendable. At least zero.
+  public var available: Amount
+  /// Sum of the open holds. At least zero.
+  public var held: Amount
+  /// Deposits announced and not final. At least zero.
+  public var pending: Amount
+
+  /// Reads the words of a wallet; `nil` where it was not opened.
+  init?(_ wallet: WalletNumber, _ words: ArraySlice<UInt64>) {
+    let start = words.startIndex
+    func amount(_ place: Int) -> Amount {
+      let (low, high) = (words[start + place], words[start + place + 1])
+      return Amount(units: Int128(truncatingIfNeeded: UInt128(high) << 64 | UInt128(low)))
+    }
+    guard words[start + Balances.Column.asset] != 0 else { return nil }
+    self.wallet = wallet
+    asset = AssetNumber(words[start + Balances.Column.asset])
+    available = amount(Balances.Column.available)
+    held = amount(Balances.Column.held)
+    pending = amount(Balances.Column.pending)
+  }
+
+  /// Everything that is owed to the wallet.
+  var total: Int128 { available.units + held.units + pending.units }
+}
+
+extension Balances {
+  /// A wallet's balance, or `nil`.
+  static func balance(
+    of wallet: WalletNumber, _ transaction: Transaction
+  ) throws(StorageError) -> WalletBalance? {
+    guard wallet.isSome else { return nil }
+    var words = [UInt64](repeating: 0, count: Layout.rowWordCount)
+    let (row, place) = row(of: wallet)
+    _ = try transaction.row(
+      Layout.balances, row, into: &words, at: 0, count: Layout.rowWordCount)
+    return WalletBalance(wallet, words[place..<place + Layout.balanceWordCount])
+  }
+
+  /// Hands every wallet's balance to `body`, in the order of their numbers.
+  static func walk(
+    _ transaction: Transaction, _ body: (WalletBalance) -> Void
+  ) throws(StorageError) {
+    try transaction.rows(Layout.balances) { row, words throws(StorageError) in
+      for index in 0..<Layout.walletsPerRow {
+        let place = Int(index) * Layout.balanceWordCount
+        let wallet = WalletNumber(row * Layout.walletsPerRow + index + 1)
+        let balance = WalletBalance(wallet, words[place..<place + Layout.balanceWordCount])
+        if let balance { body(balance) }
+      }
+      return true
+    }
+  }
+
+  /// A system account's balance on its normal side; zero where nothing was ever posted to it.
+  static func balance(
+    of account: Account, in asset: AssetNumber, _ transaction: Transaction
+  ) throws(StorageError) -> Amount {
+    if case .walletAvailable(let wallet) = account {
+      let balance = try balance(of: wallet, transaction)
+      return balance?.asset == asset ? balance?.available ?? .zero : .zero
+    }
+    var words = [UInt64](repeating: 0, count: Layout.accountWordCount)
+    _ = try transaction.row(
+      Layout.accounts, account.rowKey(in: asset), into: &words, at: 0, count: words.count)
+    return amount(words)
+  }
+
+  /// Hands every system account's balance to `body`, in the order of kind, asset and number.
+  static func walk(
+    _ transaction: Transaction, _ body: (Account, AssetNumber, Amount) -> Void
+  ) throws(StorageError) {
+    try transaction.rows(Layout.accounts) { key, words throws(StorageError) in
+      guard let (account, asset) = Account.of(rowKey: key), words.count == 2 else {
+        throw .damaged("row \(key) of the projected accounts is none that we write")
+      }
+      body(account, asset, amount(words))
+      return true
+    }
+  }
+
+  private static func amount(_ words: [UInt64]) -> Amount {
+    Amount(units: Int128(truncatingIfNeeded: UInt128(words[1]) << 64 | UInt128(words[0])))
+  }
+}
+
+extension Account {
+  /// The account's row: kind in 4 bits, asset in 16, number in 44. Kinds are never reused.
+  func rowKey(in asset: AssetNumber) -> UInt64 {
+    switch self {
+    case .faucet: Self.rowKey(1, asset, 0)
+    case .feeIncome(let rail): Self.rowKey(2, asset, UInt64(rail.rawValue))
+    case .external(let payee): Self.rowKey(3, asset, payee.rawValue)
+    case .walletAvailable: preconditionFailure("wallets have rows of their own")
+    }
+  }
+
+  private static func rowKey(_ kind: UInt64, _ asset: AssetNumber, _ number: UInt64) -> UInt64 {
+    precondition(asset.rawValue < 1 << 16 && number < 1 << 44)
+    return kind << 60 | asset.rawValue << 44 | number
+  }
+
+  /// The account of a row; `nil` for a key that no account has.
+  static func of(rowKey key: UInt64) -> (Account, AssetNumber)? {
+    let asset = AssetNumber(key >> 44 & 0xFFFF)
+    let number = key & (1 << 44 - 1)
+    switch key >> 60 {
+    case 1: return number == 0 ? (.faucet, asset) : nil
+    case 2:
+      guard let raw = UInt8(exactly: number), let rail = Rail(rawValue: raw) else { return nil }
+      return (.feeIncome(rail), asset)
+    case 3: return (.external(PayeeNumber(number)), asset)
+    default: return nil  // not ours: a number from the disk
+    }
+  }
+}

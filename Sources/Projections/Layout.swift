@@ -1,0 +1,73 @@
+import LedgerCore
+
+typealias Database = Environment.Database
+typealias Transaction = Environment.Transaction
+
+/// The databases of the projections' environment. Rows are of 64-bit words (``RowCache``); equal
+/// logs give equal rows, whatever the batches and restarts on the way were.
+///
+/// | name | key | row |
+/// |---|---|---|
+/// | `balances` | (wallet - 1) / 36 | 36 times 7 words: asset, available 2, held 2, pending 2 |
+/// | `accounts` | kind, asset and number of a system account | its balance, 2 words |
+/// | `timelines` | (entry - 1) / 126 | 126 times 2 words: event, previous entry of the wallet |
+/// | `latest` | (wallet - 1) / 252 | the newest entry of 252 wallets |
+/// | `meta` | 0 | format, ledger id 2, position, number of entries |
+///
+/// Wallets have dense numbers, so a row holds many of them: two rows of 2,016 bytes fill a page of
+/// LMDB's, and a batch that touches neighbours writes them once.
+enum Layout {
+  static let balances = Database(index: 0)
+  static let accounts = Database(index: 1)
+  static let timelines = Database(index: 2)
+  static let latest = Database(index: 3)
+  static let meta = Database(index: 4)
+  static let names = ["balances", "accounts", "timelines", "latest", "meta"]
+
+  /// Raised whenever rows change their meaning; older ones are then rebuilt.
+  static let format: UInt64 = 1
+
+  /// Words of a row in `balances`, `timelines` and `latest`.
+  static let rowWordCount = 252
+  static let balanceWordCount = 7
+  static let walletsPerRow = UInt64(rowWordCount / balanceWordCount)
+  static let entriesPerRow = UInt64(rowWordCount / 2)
+  static let latestPerRow = UInt64(rowWordCount)
+  static let accountWordCount = 2
+  static let metaWordCount = 5
+}
+
+/// How far the rows are: the one row of `meta`, written in the transaction of the rows themselves.
+struct Progress: Equatable {
+  /// Whose events these are.
+  var ledger: UInt128
+  /// The newest event in the rows.
+  var position: EventNumber
+  /// How many entries the timelines have.
+  var entryCount: UInt64
+
+  init(ledger: UInt128) {
+    self.ledger = ledger
+    position = .none
+    entryCount = 0
+  }
+
+  /// Reads the row; `nil` where there is none or one of another format.
+  init?(_ transaction: Transaction) throws(StorageError) {
+    var words = [UInt64](repeating: 0, count: Layout.metaWordCount)
+    let isThere = try transaction.row(
+      Layout.meta, 0, into: &words, at: 0, count: Layout.metaWordCount)
+    guard isThere, words[0] == Layout.format else { return nil }
+    ledger = UInt128(words[2]) << 64 | UInt128(words[1])
+    position = EventNumber(words[3])
+    entryCount = words[4]
+  }
+
+  func write(_ transaction: Transaction) throws(StorageError) {
+    let words = [
+      Layout.format, UInt64(truncatingIfNeeded: ledger), UInt64(truncatingIfNeeded: ledger >> 64),
+      position.rawValue, entryCount,
+    ]
+    try transaction.put(Layout.meta, 0, words, 0..<words.count)
+  }
+}
