@@ -1,5 +1,6 @@
 /// START HERE. The whole ledger in one screen: what can be asked (``Command``), what can happen
-/// (``Event``), what is so (``Ledger``), and the switches that route each to its slice in `Domain/`.
+/// (``Event``), what is so (``Ledger``), and the switches that route each to its slice in
+/// `Domain/`.
 ///
 /// Adding a slice begins here; the compiler then names every other place (`AddingASlice`).
 public enum Command: Hashable, Sendable {

@@ -11,7 +11,8 @@ struct Access: ParsableArguments {
   @Flag(help: "Write JSON, for a program.")
   var json = false
 
-  /// Opens the ledger that is there; exits with the code and the sentence of why it cannot be opened.
+  /// Opens the ledger that is there; exits with the code and the sentence of why it cannot be
+  /// opened.
   func open() throws -> Engine {
     var options = Engine.Options()
     options.mayCreate = false

@@ -13,8 +13,8 @@ struct Bench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure durable payments a second beside a plain file on the same disk.",
     discussion: """
-      Makes a scratch ledger in DIR, opens and funds wallets, and then submits payments in spans of \
-      --batch: each with an idempotency key, a fee and every check, decided by one thread and \
+      Makes a scratch ledger in DIR, opens and funds wallets, and then submits payments in spans \
+      of --batch: each with an idempotency key, a fee and every check, decided by one thread and \
       durable in LMDB when the span is answered. In turn with it, the same number of bytes in the \
       same pieces goes to a plain file by write and fdatasync: to one that starts empty and grows \
       (ratio), and to one that was written full before (ratio_preallocated). Requests are made \
@@ -91,7 +91,9 @@ struct Bench: AsyncParsableCommand {
             apiKey: preparation.hash(credential: "bench"),
             secretKey: preparation.hash(credential: "bench-secret"))),
         by: .anonymous))
-    guard case .identity(.agentRegistered(let agent, _, let first, _, _, _))? = registered.recorded?.event
+    guard
+      case .identity(.agentRegistered(let agent, _, let first, _, _, _))? = registered.recorded?
+        .event
     else { throw ExitCode(74) }
     var opened = 1
     while opened < count {

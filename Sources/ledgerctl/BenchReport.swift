@@ -52,7 +52,8 @@ final class RawFiles {
 
   private static func create(_ path: String) throws -> FileHandle {
     guard FileManager.default.createFile(atPath: path, contents: nil),
-      let handle = FileHandle(forWritingAtPath: path) else {
+      let handle = FileHandle(forWritingAtPath: path)
+    else {
       throw CocoaError(.fileWriteUnknown)
     }
     return handle
@@ -130,13 +131,23 @@ extension Bench {
       let rows = [
         ["", "payments/s", "p50 us", "p99 us"],
         ["ledger, durable", Self.whole(paymentsPerSecond), Self.whole(p50Us), Self.whole(p99Us)],
-        ["plain file, growing", Self.whole(rawPaymentsPerSecond), Self.whole(rawP50Us), Self.whole(rawP99Us)],
+        [
+          "plain file, growing", Self.whole(rawPaymentsPerSecond), Self.whole(rawP50Us),
+          Self.whole(rawP99Us),
+        ],
         ["plain file, preallocated", Self.whole(rawPreallocatedPaymentsPerSecond), "", ""],
       ]
-      let ratios = "ratio \(Self.two(ratio)) of the growing file, \(Self.two(ratioPreallocated)) of the preallocated"
-      let size = "\(payments) payments in batches of \(batch) between \(wallets) wallets, hot \(hot); \(refused) refused"
-      let cost = "\(Self.whole(bytesPerPayment)) bytes a payment on disk, \(Self.whole(memoryBytesPerWallet)) bytes of memory a wallet, fold \(Self.whole(foldEventsPerSecond)) events/s, \(Self.two(cpuUsPerPayment)) us of CPU a payment"
-      return ([Table.render(rows)] + [ratios, size, cost]).joined(separator: "\n")
+      let text = [
+        Table.render(rows),
+        "ratio \(Self.two(ratio)) of the growing file, "
+          + "\(Self.two(ratioPreallocated)) of the preallocated",
+        "\(payments) payments in batches of \(batch) between \(wallets) wallets, hot \(hot), "
+          + "\(refused) refused",
+        "\(Self.whole(bytesPerPayment)) bytes of disk and \(Self.two(cpuUsPerPayment)) us of CPU "
+          + "a payment, \(Self.whole(memoryBytesPerWallet)) bytes of memory a wallet",
+        "opened again by folding \(Self.whole(foldEventsPerSecond)) events/s",
+      ]
+      return text.joined(separator: "\n")
     }
 
     private static func whole(_ value: Double) -> String { String(Int(value.rounded())) }

@@ -52,7 +52,10 @@ struct Verify: LedgerCommand {
     if access.json {
       try printJSON(view)
     } else {
-      print("\(view.events) events in \(view.blocks) blocks, \(view.texts) texts, \(view.eventsPerSecond)/s")
+      print(
+        "\(view.events) events in \(view.blocks) blocks, \(view.texts) texts, "
+          + "\(view.eventsPerSecond)/s"
+      )
       print("root  \(view.root)")
       print("state \(view.state)")
       for finding in view.findings { print("FOUND: \(finding)") }

@@ -227,7 +227,8 @@ struct History: LedgerCommand {
       EventView(event, words, text: try engine.text(of: event.number))
     }
     if access.json { return try printJSON(views) }
-    print(Table.render([["event", "time", "name"]] + views.map { ["\($0.event)", $0.time, $0.name] }))
+    print(
+      Table.render([["event", "time", "name"]] + views.map { ["\($0.event)", $0.time, $0.name] }))
     for view in views { print("\(view.event): \(view.line)") }
   }
 }

@@ -1,11 +1,12 @@
 import Foundation
 import LedgerCore
 
-/// Flips one random byte of a ledger's data file after the other, each in a fresh copy, and opens it.
+/// Flips one random byte of a ledger's data file after the other, each in a fresh copy, and opens
+/// it.
 ///
-/// Prints a line `begin N` before each flip and then `refused N`, `same N`, or `WRONG N …` where the
-/// ledger opened with other balances. Whoever runs it goes on after the flip at which it crashed.
-/// Where the ledger opens, it is also written to and opened once more: damage can sleep.
+/// Prints a line `begin N` before each flip and then `refused N`, `same N`, or `WRONG N …` where
+/// the ledger opened with other balances. Whoever runs it goes on after the flip at which it
+/// crashed. Where the ledger opens, it is also written to and opened once more: damage can sleep.
 struct Sweep {
   private let pristine: String
   private let copy: String

@@ -5,8 +5,9 @@ import Synchronization
 
 /// Pays for ever and says what was answered, until somebody kills it.
 ///
-/// It writes a line `sent KEY…` before it submits, and a line `done KEY EVENT` or `refused KEY EVENT`
-/// for each key once the engine answered. A line is one write to the pipe, so a kill tears none.
+/// It writes a line `sent KEY…` before it submits, and a line `done KEY EVENT` or `refused KEY
+/// EVENT` for each key once the engine answered. A line is one write to the pipe, so a kill tears
+/// none.
 struct Victim {
   private let workload: Workload
   private let incarnation: UInt64

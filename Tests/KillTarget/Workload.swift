@@ -2,7 +2,8 @@ import LedgerCore
 
 /// What the victim does, as a function of a key: so that the test can ask for the same again.
 ///
-/// One payer, one payee. Every payment is of the same amount, so that the payee's balance counts them.
+/// One payer, one payee. Every payment is of the same amount, so that the payee's balance counts
+/// them.
 struct Workload: Sendable {
   static let amount: Int128 = 1_000
   static let funds: Int128 = 1_000_000_000_000_000
@@ -63,7 +64,8 @@ struct Workload: Sendable {
     let hash = preparation.hash(label: label, of: TenantNumber(1))
     return try preparation.request(
       .payment(
-        .pay(from: from, to: .external(label: hash), amount: amount, asset: .none, rail: .internal)),
+        .pay(
+          from: from, to: .external(label: hash), amount: amount, asset: .none, rail: .internal)),
       by: payer, key: key, registering: [label])
   }
 }

@@ -2,8 +2,8 @@ import Testing
 
 @testable import LedgerCore
 
-/// Goal: a fee is what its schedule says, to the unit, and a schedule counts exactly from its begin.
-/// Method: a table of terms, amounts and fees worked out by hand; random amounts against the
+/// Goal: a fee is what its schedule says, to the unit, and a schedule counts exactly from its
+/// begin. Method: a table of terms, amounts and fees worked out by hand; random amounts against the
 /// definition in whole numbers; then events in, one command, events out. No engine, no disk.
 @Suite struct FeesTests {
   private static let terms = Fees.Terms(basisPoints: 25)

@@ -5,10 +5,10 @@ import Testing
 @testable import LedgerCore
 
 /// Goal: kill -9 at any moment loses nothing that was answered, halves nothing, repeats nothing.
-/// Method: a child pays for ever and says what it was answered; it is killed after a random time, at
-/// genesis too. The ledger is then opened here: every answered key answers the same event again; every
-/// key that was ever sent is sent again; the payees have what as many payments make, once each.
-/// `KILL_ROUNDS=1000` for more than the short form's 20.
+/// Method: a child pays for ever and says what it was answered; it is killed after a random time,
+/// at genesis too. The ledger is then opened here: every answered key answers the same event again;
+/// every key that was ever sent is sent again; the payees have what as many payments make, once
+/// each. `KILL_ROUNDS=1000` for more than the short form's 20.
 @Suite(.serialized) struct KillTests {
   private static let rounds =
     ProcessInfo.processInfo.environment["KILL_ROUNDS"].flatMap { Int($0) } ?? 20

@@ -3,9 +3,10 @@ import Testing
 
 @testable import LedgerCore
 
-/// Goal: the tree that grows at its right edge is RFC 6962's tree, so that anyone's verifier agrees.
-/// Method: random batches of random frames, against the recursive definition written down with
-/// swift-crypto; stored nodes against the same; and the same log resumed from its peaks anywhere.
+/// Goal: the tree that grows at its right edge is RFC 6962's tree, so that anyone's verifier
+/// agrees. Method: random batches of random frames, against the recursive definition written down
+/// with swift-crypto; stored nodes against the same; and the same log resumed from its peaks
+/// anywhere.
 @Suite struct MerkleTests {
   /// RFC 6962 2.1, as it stands there.
   private static func naive(_ leaves: ArraySlice<[UInt8]>) -> [UInt8] {

@@ -22,7 +22,7 @@ import Testing
         number: EventNumber(UInt64(100 + index)),
         time: Timestamp(nanoseconds: 100 * minute + UInt64(index)), actor: actor)
       ledger.evolve(
-        .refusal(.recorded(operation: .pay, refusal: refusal)), header, body: Span())
+        .refusal(.recorded(refusal, operation: .pay)), header, body: Span())
     }
     var decision = Decision()
     do throws(Refusal) {
@@ -39,7 +39,7 @@ import Testing
   @Test func `what follows from the state is recorded with its numbers`() {
     #expect(
       Self.record(Self.short)
-        == .success(.refusal(.recorded(operation: .pay, refusal: Self.short))))
+        == .success(.refusal(.recorded(Self.short, operation: .pay))))
   }
 
   @Test func `without a key nothing is recorded`() {
@@ -63,7 +63,7 @@ import Testing
   @Test func `an agent has sixty a minute recorded, then is told so`() {
     #expect(
       Self.record(Self.short, after: 59)
-        == .success(.refusal(.recorded(operation: .pay, refusal: Self.short))))
+        == .success(.refusal(.recorded(Self.short, operation: .pay))))
     #expect(
       Self.record(Self.short, after: 60)
         == .failure(
@@ -92,7 +92,7 @@ import Testing
   }
 
   @Test func `a recorded refusal moves nothing`() {
-    let event = Event.refusal(.recorded(operation: .pay, refusal: Self.short))
+    let event = Event.refusal(.recorded(Self.short, operation: .pay))
     let given = Scenario.agents + [Scenario.funded(Scenario.annWallet, 10)]
     let ledger = Scenario.ledger(after: given + [event])
     #expect(ledger.wallets.wallets[Scenario.annWallet].available == 10)

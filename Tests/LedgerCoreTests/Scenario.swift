@@ -4,8 +4,8 @@ import Testing
 
 /// The world that scenarios begin in, and the words they are told with.
 ///
-/// Three agents with a wallet each: ann (wallet 1) and bob (wallet 2) in USD, eve (wallet 3) in USDC.
-/// Agent n is of tenant n and has credentials 2n - 1 and 2n.
+/// Three agents with a wallet each: ann (wallet 1) and bob (wallet 2) in USD, eve (wallet 3) in
+/// USDC. Agent n is of tenant n and has credentials 2n - 1 and 2n.
 enum Scenario {
   static let usd = AssetNumber(1)
   static let usdc = AssetNumber(2)
@@ -15,8 +15,8 @@ enum Scenario {
   /// Later than every event that is given.
   static let now = Timestamp(nanoseconds: 1_000_000_000_000_000)
 
-  static let genesis = Event.genesis(.opened(ledger: 7, livemode: false, terms: .standard))
-  static let liveGenesis = Event.genesis(.opened(ledger: 7, livemode: true, terms: .standard))
+  static let genesis = Event.genesis(.opened(ledger: 7, terms: .standard, livemode: false))
+  static let liveGenesis = Event.genesis(.opened(ledger: 7, terms: .standard, livemode: true))
   /// The body of either genesis: USD and USDC.base, of scale 9.
   static let assets = ["USD", "USDC.base"].flatMap { name -> [UInt8] in
     var bytes = Array(name.utf8)
@@ -150,7 +150,8 @@ func refusal(
   }
 }
 
-/// Balances from postings equal those of `evolve`: two computations that share nothing but the event.
+/// Balances from postings equal those of `evolve`: two computations that share nothing but the
+/// event.
 func expectBooksAgree(
   _ ledger: borrowing Ledger, _ events: [Event],
   sourceLocation: SourceLocation = #_sourceLocation

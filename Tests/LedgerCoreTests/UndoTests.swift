@@ -3,8 +3,8 @@ import Testing
 @testable import LedgerCore
 
 /// Goal: a linked unit that is refused leaves the state byte for byte as it was.
-/// Method: random writes to every kind of container inside a unit, then keep or roll back; and random
-/// commands on the whole state. The bytes are compared, not the rows.
+/// Method: random writes to every kind of container inside a unit, then keep or roll back; and
+/// random commands on the whole state. The bytes are compared, not the rows.
 @Suite struct UndoTests {
   private enum Things {}
   private struct Row: BitwiseCopyable {

@@ -101,18 +101,19 @@ import Testing
     #expect(error.byteOffset == byteOffset)
   }
 
-  @Test(arguments: [
-    (bytes: [0x22, 0xC0, 0x80, 0x22], byteOffset: 1),  // NUL, overlong
-    (bytes: [0x22, 0xC1, 0xBF, 0x22], byteOffset: 1),
-    (bytes: [0x22, 0xE0, 0x80, 0xAF, 0x22], byteOffset: 1),
-    (bytes: [0x22, 0xED, 0xA0, 0xBD, 0xED, 0xB8, 0x80, 0x22], byteOffset: 1),  // CESU-8
-    (bytes: [0x22, 0xF4, 0x90, 0x80, 0x80, 0x22], byteOffset: 1),  // above U+10FFFF
-    (bytes: [0x22, 0x41, 0xE9, 0x22], byteOffset: 2),  // Latin-1
-    (bytes: [0x22, 0xF0, 0x9F, 0x98, 0x22], byteOffset: 1),  // cut short
-    (bytes: [0x22, 0x80, 0x22], byteOffset: 1),
-    (bytes: [0x31, 0xFF], byteOffset: 1),
-    (bytes: [0xFF, 0xFE, 0x31, 0x00], byteOffset: 0),  // UTF-16
-  ] as [(bytes: [UInt8], byteOffset: Int)])
+  @Test(
+    arguments: [
+      (bytes: [0x22, 0xC0, 0x80, 0x22], byteOffset: 1),  // NUL, overlong
+      (bytes: [0x22, 0xC1, 0xBF, 0x22], byteOffset: 1),
+      (bytes: [0x22, 0xE0, 0x80, 0xAF, 0x22], byteOffset: 1),
+      (bytes: [0x22, 0xED, 0xA0, 0xBD, 0xED, 0xB8, 0x80, 0x22], byteOffset: 1),  // CESU-8
+      (bytes: [0x22, 0xF4, 0x90, 0x80, 0x80, 0x22], byteOffset: 1),  // above U+10FFFF
+      (bytes: [0x22, 0x41, 0xE9, 0x22], byteOffset: 2),  // Latin-1
+      (bytes: [0x22, 0xF0, 0x9F, 0x98, 0x22], byteOffset: 1),  // cut short
+      (bytes: [0x22, 0x80, 0x22], byteOffset: 1),
+      (bytes: [0x31, 0xFF], byteOffset: 1),
+      (bytes: [0xFF, 0xFE, 0x31, 0x00], byteOffset: 0),  // UTF-16
+    ] as [(bytes: [UInt8], byteOffset: Int)])
   func `bytes that are not UTF-8 are refused`(bytes: [UInt8], byteOffset: Int) throws {
     let error = try #require(throws: JSONError.self) { try JSONValue.parse(bytes) }
     #expect(error.code == .invalidUTF8)
@@ -200,14 +201,15 @@ import Testing
     #expect(error.message.hasPrefix("In \"amount\", ") && error.message.contains(word))
   }
 
-  @Test(arguments: [
-    (json: #""""#, code: .invalidId), (json: #""a b""#, code: .invalidId),
-    (json: #""a\n""#, code: .invalidId), (json: #""\u007f""#, code: .invalidId),
-    (json: "\"caf\u{e9}\"", code: .invalidId), (json: "\"\u{212A}\"", code: .invalidId),
-    (json: "\"\(String(repeating: "a", count: 256))\"", code: .invalidId),
-    (json: "\"\(String(repeating: "a", count: 512))\"", code: .invalidId),
-    (json: "5", code: .wrongType), (json: "null", code: .missingField),
-  ] as [(json: String, code: JSONError.Code)])
+  @Test(
+    arguments: [
+      (json: #""""#, code: .invalidId), (json: #""a b""#, code: .invalidId),
+      (json: #""a\n""#, code: .invalidId), (json: #""\u007f""#, code: .invalidId),
+      (json: "\"caf\u{e9}\"", code: .invalidId), (json: "\"\u{212A}\"", code: .invalidId),
+      (json: "\"\(String(repeating: "a", count: 256))\"", code: .invalidId),
+      (json: "\"\(String(repeating: "a", count: 512))\"", code: .invalidId),
+      (json: "5", code: .wrongType), (json: "null", code: .missingField),
+    ] as [(json: String, code: JSONError.Code)])
   func `an id is 1 to 255 bytes of printable ASCII`(json: String, code: JSONError.Code) throws {
     var reader = try Self.reader("{\"wallet_id\":\(json)}")
     let error = try #require(throws: JSONError.self) { try reader.asciiId("wallet_id") }
@@ -219,12 +221,13 @@ import Testing
     #expect(try good.asciiId("wallet_id") == longest)
   }
 
-  @Test(arguments: [
-    ("-3", -3, nil), ("0", 0, nil), ("100", 100, nil), ("null", nil, nil),
-    ("101", nil, .outOfRange), ("-4", nil, .outOfRange), ("1.0", nil, .wrongType),
-    ("1e2", nil, .wrongType), ("-0", nil, .wrongType), (#""5""#, nil, .wrongType),
-    ("99999999999999999999", nil, .outOfRange), ("true", nil, .wrongType),
-  ] as [(json: String, value: Int?, code: JSONError.Code?)])
+  @Test(
+    arguments: [
+      ("-3", -3, nil), ("0", 0, nil), ("100", 100, nil), ("null", nil, nil),
+      ("101", nil, .outOfRange), ("-4", nil, .outOfRange), ("1.0", nil, .wrongType),
+      ("1e2", nil, .wrongType), ("-0", nil, .wrongType), (#""5""#, nil, .wrongType),
+      ("99999999999999999999", nil, .outOfRange), ("true", nil, .wrongType),
+    ] as [(json: String, value: Int?, code: JSONError.Code?)])
   func `a whole number keeps to its range`(
     json: String, value: Int?, code: JSONError.Code?
   ) throws {

@@ -4,8 +4,8 @@
 ///
 ///     issued ──▶ revoked      dead at once, for ever
 ///
-/// Invariant: a credential belongs to one agent or operator for ever; an agent belongs to one tenant;
-/// an agent's name is unique within its tenant.
+/// Invariant: a credential belongs to one agent or operator for ever; an agent belongs to one
+/// tenant; an agent's name is unique within its tenant.
 public enum Identity {
   /// What a credential is good for. One byte in the frame, never reused.
   public enum CredentialKind: UInt8, Hashable, Sendable, CaseIterable {
@@ -184,8 +184,9 @@ public enum Identity {
   private static func registerAgent(
     _ command: Command, by actor: Actor, _ ledger: borrowing Ledger, into decision: inout Decision
   ) throws(Refusal) {
-    guard case .registerAgent(let tenantName, let name, let asset, let apiKey, let secretKey) =
-      command
+    guard
+      case .registerAgent(let tenantName, let name, let asset, let apiKey, let secretKey) =
+        command
     else { preconditionFailure("only called for registerAgent") }
     guard actor.role != .agent, actor.role != .ledger else { throw Refusal(.notPermitted) }
     guard ledger.wallets.contains(asset) else { throw Refusal(.assetNotFound) }

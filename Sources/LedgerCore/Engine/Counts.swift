@@ -35,7 +35,9 @@ extension Engine {
 
   /// The tree over all durable events: their number and the root, which together say everything
   /// about the log.
-  public func treeHead() throws(LedgerFailure) -> (last: EventNumber, root: Digest32, time: Timestamp) {
+  public func treeHead() throws(LedgerFailure) -> (
+    last: EventNumber, root: Digest32, time: Timestamp
+  ) {
     try withLog { log throws(StorageError) in
       guard let head = try log.head() else { throw .damaged("the log has no head") }
       let tree = try MerkleTree(size: head.last.rawValue, peaks: head.tree)

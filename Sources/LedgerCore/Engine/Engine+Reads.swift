@@ -66,7 +66,6 @@ public struct ExternalPayee: Hashable, Sendable {
   public var registered: EventNumber
 }
 
-
 extension Engine {
   /// Whom the credential with this keyed hash stands for, or `nil` where there is none or it was
   /// revoked. See ``Preparation/hash(credential:)``.

@@ -10,8 +10,8 @@ import Synchronization
 ///       by: .agent(ann), key: "order-17")
 ///     let outcome = try await engine.submit(request)
 ///
-/// One process opens one ledger. *Why*: one thread holds the state; a second writer would decide on a
-/// stale one. *Otherwise*: the second open fails at the lock, before anything is read.
+/// One process opens one ledger. *Why*: one thread holds the state; a second writer would decide on
+/// a stale one. *Otherwise*: the second open fails at the lock, before anything is read.
 ///
 /// When a call returns, what it answers is on disk. No port, no thread but one. Safe to share.
 public final class Engine: Sendable {
@@ -19,8 +19,8 @@ public final class Engine: Sendable {
   public struct Options: Sendable {
     /// Whether a missing ledger is created. False to look at one that must be there.
     public var mayCreate = true
-    /// Whether real money moves here. Fixed when the ledger is created; opening it as the other kind
-    /// is refused.
+    /// Whether real money moves here. Fixed when the ledger is created; opening it as the other
+    /// kind is refused.
     public var livemode = false
     /// Opens a ledger of either kind.
     public var mayBeEitherMode = false
@@ -111,7 +111,8 @@ public final class Engine: Sendable {
     }
   }
 
-  /// Accepts nothing more, does what was accepted, and lets go of the directory. Safe to call twice.
+  /// Accepts nothing more, does what was accepted, and lets go of the directory. Safe to call
+  /// twice.
   public func close() {
     shared.inbox.close()
     shared.finished.wait()

@@ -1,7 +1,8 @@
 import Dispatch
 import Synchronization
 
-/// What waits for the engine's thread: bounded, and full is a refusal, never a wait (`design.md` 2).
+/// What waits for the engine's thread: bounded, and full is a refusal, never a wait (`design.md`
+/// 2).
 final class Inbox: Sendable {
   /// The most commands that wait.
   static let commandCountMax = 65_536
@@ -50,8 +51,8 @@ final class Inbox: Sendable {
     case failed(LedgerFailure)
   }
 
-  /// Takes everything that waits; waits for something at most `milliseconds`. `nil` once the inbox is
-  /// closed and empty.
+  /// Takes everything that waits; waits for something at most `milliseconds`. `nil` once the inbox
+  /// is closed and empty.
   func take(waiting milliseconds: Int) -> [Job]? {
     while true {
       let (jobs, isDone) = state.withLock { state -> ([Job], Bool) in

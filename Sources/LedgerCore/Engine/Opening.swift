@@ -172,7 +172,8 @@ struct Opening: ~Copyable {
       throw .refused("the clock is more than 1 s behind the last event; set it, or accept it")
     }
     guard now <= last.nanoseconds + days * 86_400 * second else {
-      throw .refused("the clock is more than 366 days ahead of the last event; set it, or accept it")
+      throw .refused(
+        "the clock is more than 366 days ahead of the last event; set it, or accept it")
     }
   }
 

@@ -163,9 +163,9 @@ public struct Preparation: Sendable {
 // MARK: - Canonical form
 
 extension Command {
-  /// The bytes a request's digest is taken over: everything the caller decided, nothing that a retry
-  /// makes anew (fresh keys) or that a setting decides (caps). Never changes for a given operation,
-  /// since keys have no expiry.
+  /// The bytes a request's digest is taken over: everything the caller decided, nothing that a
+  /// retry makes anew (fresh keys) or that a setting decides (caps). Never changes for a given
+  /// operation, since keys have no expiry.
   fileprivate var digestInput: [UInt8] {
     switch self {
     case .identity(.registerAgent(let tenant, let name, let asset, _, _)):

@@ -10,8 +10,8 @@ enum Replay {
     var root = Digest32.none
   }
 
-  /// Folds up to `blockCount` blocks; checks each block's checksum, its place and its times. Answers
-  /// false at the end of the log.
+  /// Folds up to `blockCount` blocks; checks each block's checksum, its place and its times.
+  /// Answers false at the end of the log.
   static func fold(
     _ log: EventLog, into ledger: inout Ledger, _ fingerprints: inout Fingerprints,
     _ position: inout Position, blockCount: Int = 64

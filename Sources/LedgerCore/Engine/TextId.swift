@@ -5,8 +5,8 @@ import Foundation
 /// Text ids: a prefix and 26 characters that hide kind and number under the ledger's key.
 ///
 /// They leak no volume, cannot be guessed or used for another kind, and need no index
-/// (`design.md` 4.7). Crockford base32 by hand, since no library here has it; a test compares it with
-/// one in another language.
+/// (`design.md` 4.7). Crockford base32 by hand, since no library here has it; a test compares it
+/// with one in another language.
 public struct TextIds: Sendable {
   /// The kinds of text ids. The number is part of the id and never reused.
   public enum Kind: UInt16, Sendable, CaseIterable {

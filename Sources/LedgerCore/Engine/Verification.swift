@@ -21,11 +21,11 @@ public struct Verification: Sendable {
 extension Engine {
   /// Checks the whole log against itself and against the live state.
   ///
-  /// Rehashes every frame and compares each block's root and every stored subtree; opens every text;
-  /// refolds the state and compares it with the live one, byte for byte, and with balances computed
-  /// from the postings alone; after every event, that no account of the sign rules is negative and
-  /// that debits equal credits. Stops at the first damaged block, because nothing after it can be
-  /// told. `progress` gets the number of events checked so far.
+  /// Rehashes every frame and compares each block's root and every stored subtree; opens every
+  /// text; refolds the state and compares it with the live one, byte for byte, and with balances
+  /// computed from the postings alone; after every event, that no account of the sign rules is
+  /// negative and that debits equal credits. Stops at the first damaged block, because nothing
+  /// after it can be told. `progress` gets the number of events checked so far.
   /// - Complexity: O(events); memory as much again as the state.
   public func verify(
     progress: (Int) -> Void = { _ in }

@@ -1,9 +1,9 @@
 /// Money: an exact count of an asset's ledger units.
 ///
-/// The scale belongs to the asset (9 for USD and USD stablecoins, so one unit is 1e-9 USD). An amount
-/// knows neither its asset nor its scale; whoever holds it does. Arithmetic is checked: a sum that
-/// leaves the range is a ``Rejection/amountOutOfRange``, never a trap reachable from input and never
-/// a wrap (`accounting.md` 2).
+/// The scale belongs to the asset (9 for USD and USD stablecoins, so one unit is 1e-9 USD). An
+/// amount knows neither its asset nor its scale; whoever holds it does. Arithmetic is checked: a
+/// sum that leaves the range is a ``Rejection/amountOutOfRange``, never a trap reachable from input
+/// and never a wrap (`accounting.md` 2).
 public struct Amount: Hashable, Comparable, Sendable {
   /// The count of ledger units. Negative only inside a difference, never in a balance.
   public var units: Int128
@@ -41,9 +41,11 @@ public struct Amount: Hashable, Comparable, Sendable {
   @inlinable
   public static func - (a: Amount, b: Amount) -> Amount { Amount(units: a.units - b.units) }
 
+  /// Adds as ``+(_:_:)`` does.
   @inlinable
   public static func += (a: inout Amount, b: Amount) { a = a + b }
 
+  /// Subtracts as ``-(_:_:)`` does.
   @inlinable
   public static func -= (a: inout Amount, b: Amount) { a = a - b }
 
@@ -83,8 +85,8 @@ extension Amount {
   /// Reads an exact decimal such as `5`, `0.005` or `12.000000001`.
   ///
   /// Grammar (S18): `^(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?$`, and no more decimals than `scale`. No
-  /// sign, exponent, space or leading zero; nothing is rounded. Zeros behind the last decimal of the
-  /// asset are refused too: the text claims a precision that the asset has not.
+  /// sign, exponent, space or leading zero; nothing is rounded. Zeros behind the last decimal of
+  /// the asset are refused too: the text claims a precision that the asset has not.
   /// - Complexity: O(length), no allocation.
   public init(text: some StringProtocol, scale: Int) throws(TextError) {
     var units: Int128 = 0

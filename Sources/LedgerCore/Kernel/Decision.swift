@@ -1,5 +1,5 @@
-/// The events one command produced, in order. The last of them carries the command's idempotency key
-/// and is what a retry is answered with.
+/// The events one command produced, in order. The last of them carries the command's idempotency
+/// key and is what a retry is answered with.
 ///
 /// Lives on the stack and is reused from command to command, so that deciding allocates nothing.
 /// Eight is the limit; a command that needs more is two commands.

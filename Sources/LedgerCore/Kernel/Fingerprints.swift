@@ -2,12 +2,13 @@ import CLedger
 
 /// Which idempotency keys were used, and by which event: 16 bytes a slot, open addressing.
 ///
-/// Holds 64 of a fingerprint's 128 bits, so a hit is only a candidate that the caller confirms in the
-/// log. Not part of the state: the log's frames carry the whole keys. Event 0 means empty.
+/// Holds 64 of a fingerprint's 128 bits, so a hit is only a candidate that the caller confirms in
+/// the log. Not part of the state: the log's frames carry the whole keys. Event 0 means empty.
 ///
-/// A fingerprint belongs where the highest bits of its tag say, so that the table is in the order of
-/// the tags but for collisions, and growing it is one pass from front to back, in place. (A second
-/// table and a random walk cost 140 ns a payment: most of it the system clearing the new memory.)
+/// A fingerprint belongs where the highest bits of its tag say, so that the table is in the order
+/// of the tags but for collisions, and growing it is one pass from front to back, in place. (A
+/// second table and a random walk cost 140 ns a payment: most of it the system clearing the new
+/// memory.)
 @safe
 struct Fingerprints: ~Copyable {
   private struct Slot: BitwiseCopyable {
@@ -76,9 +77,9 @@ struct Fingerprints: ~Copyable {
     unsafe cledger_prefetch(address(position(of: UInt64(truncatingIfNeeded: fingerprint))))
   }
 
-  /// Doubles the table in place: the old slots move to the upper half, the lower is cleared, and each
-  /// goes from front to back to where it belongs now. The reader stays ahead of the writer until the
-  /// very end, so the last few are held back.
+  /// Doubles the table in place: the old slots move to the upper half, the lower is cleared, and
+  /// each goes from front to back to where it belongs now. The reader stays ahead of the writer
+  /// until the very end, so the last few are held back.
   private mutating func double() {
     precondition(!undo.isOpen, "room is reserved before a unit")
     let oldCount = slotCount + Self.overflowSlotCount

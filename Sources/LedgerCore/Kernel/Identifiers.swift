@@ -1,7 +1,8 @@
-/// The number of one thing of a kind, given by the engine, from 1 and without gaps (`design.md` 4.7).
+/// The number of one thing of a kind, given by the engine, from 1 and without gaps (`design.md`
+/// 4.7).
 ///
-/// Zero stands for "none". Numbers never leave the process as such; callers outside see text ids that
-/// leak no volume (``TextId``).
+/// Zero stands for "none". Numbers never leave the process as such; callers outside see text ids
+/// that leak no volume (``TextId``).
 @frozen
 public struct Number<Kind>: Hashable, Comparable, Sendable {
   /// The number itself.
@@ -30,7 +31,8 @@ extension Number: CustomStringConvertible {
   public var description: String { String(rawValue) }
 }
 
-/// The kinds of numbered things. Empty: they only keep one kind of number from standing for another.
+/// The kinds of numbered things. Empty: they only keep one kind of number from standing for
+/// another.
 public enum Kinds {
   /// A position in the log.
   public enum Event {}

@@ -1,6 +1,7 @@
 import CLedger
 
-/// Finds a number by a 16-byte keyed hash: open addressing, linear probing, entries are never removed.
+/// Finds a number by a 16-byte keyed hash: open addressing, linear probing, entries are never
+/// removed.
 ///
 /// Keys are the output of a keyed hash already, so their low bits spread by themselves and nobody
 /// outside can choose them to collide. Value 0 means empty.

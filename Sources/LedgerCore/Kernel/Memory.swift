@@ -1,9 +1,10 @@
 import CLedger
 
-/// Zeroed memory from the system that can grow, in huge pages above 8 MiB where the system gives them.
+/// Zeroed memory from the system that can grow, in huge pages above 8 MiB where the system gives
+/// them.
 ///
-/// Growing moves page tables, not bytes, so a table of a million wallets doubles in microseconds. The
-/// base address may change by it; nobody outside the containers keeps one.
+/// Growing moves page tables, not bytes, so a table of a million wallets doubles in microseconds.
+/// The base address may change by it; nobody outside the containers keeps one.
 @safe
 struct Memory: ~Copyable {
   private(set) var base: UnsafeMutableRawPointer

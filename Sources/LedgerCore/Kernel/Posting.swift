@@ -1,7 +1,7 @@
 /// An account of the chart (`accounting.md` 3). With an asset beside it, it has a balance.
 ///
-/// The type and normal side of each account, and whether it may go below zero, are ``isDebitNormal``
-/// and ``mayBeNegative``.
+/// The type and normal side of each account, and whether it may go below zero, are
+/// ``isDebitNormal`` and ``mayBeNegative``.
 public enum Account: Hashable, Sendable {
   /// `Assets:Rail:Faucet`: issuance in a test ledger.
   case faucet
@@ -28,8 +28,8 @@ public enum Account: Hashable, Sendable {
   }
 }
 
-/// One amount from one account to another. One amount and two sides, so that debits equal credits by
-/// construction (`design.md` 4.4).
+/// One amount from one account to another. One amount and two sides, so that debits equal credits
+/// by construction (`design.md` 4.4).
 public struct Posting: Hashable, Sendable {
   /// Ledger units of `asset`, greater than zero.
   public var amount: Amount

@@ -2,9 +2,9 @@ import CLedger
 
 /// Rows by dense number, from 1: the containers that slices keep their state in.
 ///
-/// Invariant: rows 1 to `count` exist; row 0 holds the count, so that undoing is nothing but writing
-/// old bytes back. A row is plain memory without padding (a layout test says so), because states are
-/// compared byte by byte.
+/// Invariant: rows 1 to `count` exist; row 0 holds the count, so that undoing is nothing but
+/// writing old bytes back. A row is plain memory without padding (a layout test says so), because
+/// states are compared byte by byte.
 @safe
 struct Table<Kind, Row: BitwiseCopyable>: ~Copyable {
   private var memory: Memory

@@ -1,4 +1,5 @@
-/// A moment: nanoseconds since 1970-01-01 00:00 UTC, without leap seconds. Reaches to the year 2554.
+/// A moment: nanoseconds since 1970-01-01 00:00 UTC, without leap seconds. Reaches to the year
+/// 2554.
 ///
 /// An event's *recorded* time strictly increases along the log; an *effective* time says when
 /// something was due (`accounting.md` 6).

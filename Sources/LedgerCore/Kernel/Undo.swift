@@ -1,8 +1,8 @@
 /// The stack that lets a linked unit be taken back.
 ///
-/// While a unit is open, every container saves the bytes that it is about to change; a refusal writes
-/// them back, last first (`design.md` 4.2). Single commands need none of it: they decide before they
-/// change anything.
+/// While a unit is open, every container saves the bytes that it is about to change; a refusal
+/// writes them back, last first (`design.md` 4.2). Single commands need none of it: they decide
+/// before they change anything.
 ///
 /// A handle: all containers of one ledger share one stack, which ``Ledger`` frees.
 @safe

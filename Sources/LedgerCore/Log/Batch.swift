@@ -1,7 +1,8 @@
 /// The batch being built: frames as they will lie in the block, in memory reserved once.
 ///
-/// Life of a batch: events are appended as they are decided; it is sealed with the tree's root; it is
-/// committed as one value; it is reset. A linked unit that is refused cuts it back to where it was.
+/// Life of a batch: events are appended as they are decided; it is sealed with the tree's root; it
+/// is committed as one value; it is reset. A linked unit that is refused cuts it back to where it
+/// was.
 @safe
 struct Batch: ~Copyable {
   /// Where a batch stood, to cut back to.

@@ -12,9 +12,8 @@ import Synchronization
 /// Opened once in a process; a second open of the same directory is refused, because closing one of
 /// two would drop the other's locks. Never `WRITEMAP`, `NOMETASYNC` or `DUPSORT`.
 @safe
+// Safe: LMDB serialises writers and gives each read transaction a snapshot; handles are set once.
 package final class Environment: @unchecked Sendable {
-  // Safe: LMDB serialises writers itself and gives each read transaction its own snapshot; the
-  // handles below are set once.
   private let environment: OpaquePointer
   private let databases: [MDB_dbi]
   private let identity: FileIdentity
@@ -91,8 +90,8 @@ package final class Environment: @unchecked Sendable {
   /// LMDB's version, for messages.
   static var version: String { unsafe String(cString: mdb_version(nil, nil, nil)) }
 
-  /// Runs `body` on a snapshot. Keep it under 100 ms and copy what outlives it: spans point into the
-  /// map and die with the transaction.
+  /// Runs `body` on a snapshot. Keep it under 100 ms and copy what outlives it: spans point into
+  /// the map and die with the transaction.
   package func read<Result>(
     _ body: (Transaction) throws(StorageError) -> Result
   ) throws(StorageError) -> Result {
@@ -104,8 +103,8 @@ package final class Environment: @unchecked Sendable {
     return try body(unsafe Transaction(handle: handle, databases: databases))
   }
 
-  /// Runs `body` in the write transaction and commits it; when this returns, a synced environment has
-  /// it on disk. Anything thrown aborts it whole.
+  /// Runs `body` in the write transaction and commits it; when this returns, a synced environment
+  /// has it on disk. Anything thrown aborts it whole.
   package func write<Result>(
     _ body: (Transaction) throws(StorageError) -> Result
   ) throws(StorageError) -> Result {
@@ -181,8 +180,8 @@ package final class Environment: @unchecked Sendable {
 
 extension Environment {
   /// One transaction, on the thread that began it; never kept beyond the closure it is handed to.
-  // Workaround: as `~Copyable` it crashes the optimiser of Swift 6.3.1 ("Cannot initialize a nonCopyable
-  // type with a guaranteed value", GenericSpecializer). Retry with the next compiler.
+  // Workaround: as `~Copyable` it crashes the optimiser of Swift 6.3.1 ("Cannot initialize a
+  // nonCopyable type with a guaranteed value", GenericSpecializer). Retry with the next compiler.
   @safe
   package struct Transaction {
     fileprivate let handle: OpaquePointer
@@ -202,7 +201,8 @@ extension Environment {
       }
       guard code != MDB_NOTFOUND else { return nil }
       try check(code, "mdb_get")
-      return try body(unsafe UnsafeRawBufferPointer(start: found.mv_data, count: found.mv_size).bytes)
+      return try body(
+        unsafe UnsafeRawBufferPointer(start: found.mv_data, count: found.mv_size).bytes)
     }
 
     /// Stores `value` under `key`, replacing what was there.

@@ -56,8 +56,8 @@ final class EventLog: Sendable {
     }
   }
 
-  /// Hands the blocks from the one that holds `first` on to `body`, in order, until it answers false
-  /// or `countMax` were seen. Answers where to go on: the number after the last event seen.
+  /// Hands the blocks from the one that holds `first` on to `body`, in order, until it answers
+  /// false or `countMax` were seen. Answers where to go on: the number after the last event seen.
   func walkBlocks(
     from first: EventNumber, countMax: Int, checksum: Bool,
     _ body: (Block.Header, RawSpan) throws(StorageError) -> Bool
@@ -180,8 +180,8 @@ extension EventLog {
       self.epoch = epoch
     }
 
-    /// Makes a batch durable: one transaction, then the record in `head.log`. When this returns, the
-    /// callers may be answered. Extra records of `meta` are for genesis only.
+    /// Makes a batch durable: one transaction, then the record in `head.log`. When this returns,
+    /// the callers may be answered. Extra records of `meta` are for genesis only.
     mutating func commit(
       _ batch: inout Batch, records: [(name: StaticString, bytes: [UInt8])] = []
     ) throws(StorageError) {

@@ -1,6 +1,4 @@
-// `stat` counts as a member of whichever module the compiler met it in first; without this line some
-// incremental builds of Swift 6.3.1 miss it here.
-import Dispatch
+import Foundation
 
 #if canImport(Glibc)
   import Glibc
@@ -24,9 +22,9 @@ struct File: ~Copyable {
 
   var byteCount: Int {
     get throws(StorageError) {
-      var status = stat()
-      guard unsafe fstat(descriptor, &status) == 0 else { throw .system("fstat", path) }
-      return Int(status.st_size)
+      let end = lseek(descriptor, 0, SEEK_END)
+      guard end >= 0 else { throw .system("lseek", path) }
+      return Int(end)
     }
   }
 
@@ -101,10 +99,7 @@ struct File: ~Copyable {
     return try file.read(at: 0, count: try file.byteCount)
   }
 
-  static func exists(_ path: String) -> Bool {
-    var status = stat()
-    return unsafe stat(path, &status) == 0
-  }
+  static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
   /// What the file system says of a path.
   struct Status {
@@ -117,10 +112,17 @@ struct File: ~Copyable {
   }
 
   static func status(_ path: String) throws(StorageError) -> Status {
-    var status = stat()
-    guard unsafe stat(path, &status) == 0 else { throw .system("stat", path) }
+    // By Foundation: the C struct `stat` is a member of whichever module the compiler met it in
+    // first, so that incremental builds of Swift 6.3.1 refuse it at random.
+    guard let attributes = try? FileManager.default.attributesOfItem(atPath: path),
+      let owner = attributes[.ownerAccountID] as? NSNumber,
+      let mode = attributes[.posixPermissions] as? NSNumber,
+      let device = attributes[.systemNumber] as? NSNumber,
+      let inode = attributes[.systemFileNumber] as? NSNumber
+    else { throw .system("stat", path) }
     return Status(
-      isDirectory: status.st_mode & S_IFMT == S_IFDIR, owner: status.st_uid,
-      mode: status.st_mode & 0o7777, device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+      isDirectory: attributes[.type] as? FileAttributeType == .typeDirectory,
+      owner: owner.uint32Value, mode: mode.uint32Value, device: device.uint64Value,
+      inode: inode.uint64Value)
   }
 }

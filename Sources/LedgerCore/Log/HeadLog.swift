@@ -6,10 +6,11 @@
 
 /// `head.log`: what was acknowledged last, beside the environment and not in it.
 ///
-/// A flipped bit in one of LMDB's two meta pages can silently roll back the last commit, and nothing
-/// inside the file can tell (`reliability.md` E1). This ring of 16,384 records of 64 bytes can: it is
-/// written after each commit and before the answer. It is created whole and synced, so that it never
-/// needs space; it is never synced again, so after a power loss it may lag behind the log, never lead.
+/// A flipped bit in one of LMDB's two meta pages can silently roll back the last commit, and
+/// nothing inside the file can tell (`reliability.md` E1). This ring of 16,384 records of 64 bytes
+/// can: it is written after each commit and before the answer. It is created whole and synced, so
+/// that it never needs space; it is never synced again, so after a power loss it may lag behind the
+/// log, never lead.
 ///
 ///     <------------------------------ 8 bytes ------------------------------>
 ///     | magic "LHEAD001"                                                    |

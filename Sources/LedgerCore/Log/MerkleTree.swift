@@ -1,8 +1,8 @@
 /// The RFC 6962 Merkle tree over the frames, grown at its right edge (`design.md` 4.9).
 ///
-/// Leaf `i` is the frame of event `i + 1`. Kept in memory are only the peaks: for every bit set in the
-/// size, the root of a complete subtree. Complete subtrees of 2^8 leaves and more also go to disk, so
-/// that a proof reads a handful of rows.
+/// Leaf `i` is the frame of event `i + 1`. Kept in memory are only the peaks: for every bit set in
+/// the size, the root of a complete subtree. Complete subtrees of 2^8 leaves and more also go to
+/// disk, so that a proof reads a handful of rows.
 @safe
 struct MerkleTree: ~Copyable {
   /// The root of a complete subtree of 2^level leaves, the `index`-th of its level.
@@ -11,8 +11,8 @@ struct MerkleTree: ~Copyable {
     var index: UInt64
     var hash: Digest32
 
-    /// The number of its last event. Rows are keyed by it and the level, so that a commit appends to
-    /// the end of the `tree` database; by level and index it wrote to as many pages as there are
+    /// The number of its last event. Rows are keyed by it and the level, so that a commit appends
+    /// to the end of the `tree` database; by level and index it wrote to as many pages as there are
     /// levels (measured: 17 instead of 2, a tenth of the rate at 8,190 a commit).
     var end: UInt64 { (index + 1) << level }
   }

@@ -34,7 +34,8 @@ struct Secrets: Sendable {
 
   /// Sealed with the master key, bound to the ledger's id.
   func sealed(with master: [UInt8], ledger: UInt128) throws(StorageError) -> [UInt8] {
-    let plain = [ids, credentials, names, requests].flatMap(Self.bytes) + textKeyId + Self.bytes(texts)
+    let plain =
+      [ids, credentials, names, requests].flatMap(Self.bytes) + textKeyId + Self.bytes(texts)
     guard
       let box = try? AES.GCM.seal(
         Data(plain), using: SymmetricKey(data: master),

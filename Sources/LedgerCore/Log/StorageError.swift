@@ -4,7 +4,8 @@
   import Musl
 #endif
 
-/// The disk, the data or the directory is not as it must be. Not a ``Rejection``: no command caused it.
+/// The disk, the data or the directory is not as it must be. Not a ``Rejection``: no command caused
+/// it.
 public enum StorageError: Error, Hashable, Sendable, CustomStringConvertible {
   /// A call into LMDB or the system failed. `code` is LMDB's (negative) or an errno.
   case call(String, code: Int32, message: String)

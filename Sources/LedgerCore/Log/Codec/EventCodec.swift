@@ -1,5 +1,5 @@
-/// Codes and routing: an event's number on disk is written once, next to its bytes, and never reused.
-/// A list of all codes is in `LedgerCore.docc/Format.md`; a test compares the two.
+/// Codes and routing: an event's number on disk is written once, next to its bytes, and never
+/// reused. A list of all codes is in `LedgerCore.docc/Format.md`; a test compares the two.
 extension Event {
   /// The version that this program writes. Older ones are upcast in ``init(code:version:from:)``.
   static let version: UInt8 = 1
@@ -29,7 +29,8 @@ extension Event {
     }
   }
 
-  /// Reads a payload. An unknown code or a newer version refuses to go on: an event is never skipped.
+  /// Reads a payload. An unknown code or a newer version refuses to go on: an event is never
+  /// skipped.
   @inline(__always)
   init(code: UInt16, version: UInt8, from reader: inout ByteReader) throws(StorageError) {
     guard version == Self.version else {
@@ -50,6 +51,7 @@ extension Event {
   }
 
   static func unknown(_ code: UInt16) -> StorageError {
-    .refused("event code \(code) is of a newer version; open the ledger with the program that wrote it")
+    .refused(
+      "event code \(code) is of a newer version; open the ledger with the program that wrote it")
   }
 }

@@ -8,8 +8,8 @@ extension Payments.Event {
     }
   }
 
-  /// A payment is 64 bytes: amount 16, fee 16, payer 8, payee 8, session 8, fee schedule 4, asset 2,
-  /// rail 1, payee kind 1.
+  /// A payment is 64 bytes: amount 16, fee 16, payer 8, payee 8, session 8, fee schedule 4, asset
+  /// 2, rail 1, payee kind 1.
   @inline(__always)
   func encode(into writer: inout ByteWriter) {
     switch self {
