@@ -43,7 +43,7 @@ let package = Package(
     .executableTarget(
       name: "ledgerctl",
       dependencies: [
-        "LedgerCore",
+        "LedgerCore", "Projections",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import LedgerCore
+import Projections
 
 /// `--data` and `--json`, which every subcommand takes.
 struct Access: ParsableArguments {
@@ -20,6 +21,31 @@ struct Access: ParsableArguments {
     // Looking is never refused for the clock: what is looked at does not depend on it.
     options.acceptsClock = true
     return try open(options)
+  }
+
+  /// Opens the read models beside the ledger and waits until they have seen every event.
+  func openProjections(_ engine: Engine) async throws -> Projections {
+    let projections: Projections
+    do throws(StorageError) {
+      projections = try Projections.open(data + "/projections", following: engine)
+    } catch {
+      throw Failure(error, data)
+    }
+    let progress = Progress("projections", total: Int(engine.head.rawValue))
+    defer { progress.finish() }
+    var seen: UInt64 = 0
+    while true {
+      do throws(ProjectionFailure) {
+        _ = try await projections.balance(of: WalletNumber(1))
+        return projections
+      } catch {
+        guard case .behind(let position, _) = error else {
+          throw Failure("\(error)", code: 74)
+        }
+        progress.advance(Int(position.rawValue - seen))
+        seen = position.rawValue
+      }
+    }
   }
 
   func open(_ options: Engine.Options) throws -> Engine {
@@ -69,6 +95,8 @@ extension LedgerCommand {
     } catch let failure as Failure {
       failure.exit()
     } catch let failure as LedgerFailure {
+      Failure("\(failure)", code: 74).exit()
+    } catch let failure as ProjectionFailure {
       Failure("\(failure)", code: 74).exit()
     }
   }

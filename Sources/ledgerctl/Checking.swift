@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import LedgerCore
+import Projections
 
 /// Is everything that was written still so?
 struct Verify: LedgerCommand {
@@ -31,11 +32,11 @@ struct Verify: LedgerCommand {
       throw Failure(failure.message, code: 1)
     }
     defer { engine.close() }
-    try check(engine, label: "verify")
+    try check(engine)
   }
 
-  fileprivate func check(_ engine: Engine, label: String) throws {
-    let progress = Progress(label, total: Int(engine.head.rawValue))
+  private func check(_ engine: Engine) throws {
+    let progress = Progress("verify", total: Int(engine.head.rawValue))
     let start = ContinuousClock.now
     var seen = 0
     let report = try engine.verify { count in
@@ -74,11 +75,44 @@ struct ReplayCommand: LedgerCommand {
 
   @OptionGroup var access: Access
 
+  private struct View: Encodable {
+    var event: UInt64
+    var state: String
+    var live: String
+    var projectionRows: Int
+    var findings: [String]
+  }
+
   func perform() async throws {
     let engine = try access.open()
     defer { engine.close() }
-    var verify = Verify()
-    verify.access = access
-    try verify.check(engine, label: "replay")
+    let (event, live) = try engine.stateDigest()
+    let progress = Progress("replay", total: Int(engine.head.rawValue))
+    var seen = 0
+    let report = try engine.verify { count in
+      progress.advance(count - seen)
+      seen = count
+    }
+    progress.finish()
+    let projections = try await access.openProjections(engine)
+    defer { projections.close() }
+    let compared = try projections.compareWithRebuild()
+    let differences = try await projections.verify()
+    let view = View(
+      event: event.rawValue, state: report.state.hex, live: live.hex,
+      projectionRows: compared.rowCount,
+      findings: report.findings + compared.differences + differences)
+    if access.json {
+      try printJSON(view)
+    } else {
+      print(
+        Table.pairs([
+          ["folded", "\(report.eventCount) events"], ["state", view.state], ["live", view.live],
+          ["projections", "\(view.projectionRows) rows compared with a rebuild"],
+        ]))
+      for finding in view.findings { print("FOUND: \(finding)") }
+      print(view.findings.isEmpty ? "nothing differs" : "\(view.findings.count) differences")
+    }
+    if !view.findings.isEmpty { throw ExitCode(1) }
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import LedgerCore
+import Projections
 
 /// Where the ledger stands.
 struct Status: LedgerCommand {
@@ -14,6 +15,7 @@ struct Status: LedgerCommand {
     var root: String
     var time: String
     var bytes: Int
+    var projections: UInt64
     var counts: Counts
   }
 
@@ -24,10 +26,14 @@ struct Status: LedgerCommand {
     let counts = try await engine.counts()
     let hex = root.hex
     let byteCount = try engine.byteCount()
+    let projections = try await access.openProjections(engine)
+    defer { projections.close() }
+    let position = projections.position.rawValue
     if access.json {
       try printJSON(
         View(
-          head: last.rawValue, root: hex, time: rfc3339(time), bytes: byteCount, counts: counts))
+          head: last.rawValue, root: hex, time: rfc3339(time), bytes: byteCount,
+          projections: position, counts: counts))
       return
     }
     print(
@@ -37,6 +43,7 @@ struct Status: LedgerCommand {
         ["root", hex],
         ["time", rfc3339(time)],
         ["bytes", "\(byteCount)"],
+        ["projections", "at event \(position)"],
         ["tenants", "\(counts.tenants)"],
         ["agents", "\(counts.agents)"],
         ["operators", "\(counts.operators)"],
@@ -210,41 +217,37 @@ struct History: LedgerCommand {
     let engine = try access.open()
     defer { engine.close() }
     let words = try await Words(engine)
-    let number = try wallet.map { try Subject.wallet($0, words) }
-    var found: [Recorded] = []
-    var end = min(before ?? .max, engine.head.rawValue + 1)
-    // Backwards in pieces: the newest are wanted, and nothing more is read than they need.
-    while end > 1, found.count < limit {
-      let start = end > 1_000 ? end - 1_000 : 1
-      let events = try engine.events(from: EventNumber(start), limit: Int(end - start))
-      let touching = events.filter { event in
-        number.map { event.event.touches($0) } ?? true
-      }
-      found += touching.reversed().prefix(limit - found.count)
-      end = start
+    let found: [Recorded]
+    if let wallet {
+      found = try await timeline(of: try Subject.wallet(wallet, words), engine)
+    } else {
+      found = try newest(engine)
     }
     let views = try found.map { event in
       EventView(event, words, text: try engine.text(of: event.number))
     }
     if access.json { return try printJSON(views) }
-    print(
-      Table.render([["event", "time", "name"]] + views.map { ["\($0.event)", $0.time, $0.name] }))
-    for view in views { print("\(view.event): \(view.line)") }
+    for view in views { print("\(view.event)  \(view.time)  \(view.name)  \(view.line)") }
   }
-}
 
-extension Event {
-  /// Whether the event opened a wallet or moved money of it.
-  fileprivate func touches(_ wallet: WalletNumber) -> Bool {
-    if case .wallet(.opened(wallet, _, _)) = self { return true }
-    var postings = Postings()
-    self.postings(into: &postings)
-    let account = Account.walletAvailable(wallet)
-    for index in 0..<postings.count
-    where postings[index].debit == account || postings[index].credit == account {
-      return true
-    }
-    return false
+  private func timeline(of wallet: WalletNumber, _ engine: Engine) async throws -> [Recorded] {
+    let projections = try await access.openProjections(engine)
+    defer { projections.close() }
+    var found: [Recorded] = []
+    var cursor = before.map { EventNumber($0) }
+    repeat {
+      let page = try await projections.timeline(
+        of: wallet, before: cursor, limit: min(limit - found.count, 1_000))
+      found += page.events
+      cursor = page.next
+    } while cursor != nil && found.count < limit
+    return found
+  }
+
+  private func newest(_ engine: Engine) throws -> [Recorded] {
+    let end = min(before ?? .max, engine.head.rawValue + 1)
+    let start = end > UInt64(limit) ? end - UInt64(limit) : 1
+    return try engine.events(from: EventNumber(start), limit: Int(end - start)).reversed()
   }
 }
 
