@@ -26,14 +26,17 @@ struct Generator {
     case .clock: return .clock(time(model))
     case .restart: return .restart
     case .crash: return .crash
-    case .together: return .submit((0...dice.below(5)).map { _ in job(model, dice.below(4)) })
+    case .single: return .submit([Job(requests: [request(model)])])
+    case .batch: return .submit([Job(requests: batch(model))])
+    case .unit: return .submit([Job(requests: unit(model), isLinked: true)])
+    case .unitAgain: return .submit([Job(requests: unitAgain(model), isLinked: true)])
+    case .together: return .submit((0...dice.below(5)).map { _ in anyJob(model) })
     case .storm: return .submit([Job(requests: storm(model))])
-    case .single, .batch, .unit, .unitAgain: return .submit([job(model, move.rawValue)])
     }
   }
 
-  private mutating func job(_ model: NaiveLedger, _ move: Int) -> Job {
-    switch move {
+  private mutating func anyJob(_ model: NaiveLedger) -> Job {
+    switch dice.below(4) {
     case 0: Job(requests: [request(model)])
     case 1: Job(requests: batch(model))
     case 2: Job(requests: unit(model), isLinked: true)

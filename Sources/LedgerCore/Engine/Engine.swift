@@ -307,7 +307,14 @@ public final class Engine: Sendable {
         if let event = position.withLock({ $0.buffer.popFirst() }) { return event }
         let next = position.withLock { $0.next }
         guard try await shared.heads.wait(past: EventNumber(next.rawValue - 1)) else { return nil }
-        let events = try events(from: next, limit: 256)
+        let events: [Recorded]
+        do throws(LedgerFailure) {
+          events = try self.events(from: next, limit: 256)
+        } catch {
+          // Closed between the two lines above.
+          if error == .closed { return nil }
+          throw error
+        }
         guard let last = events.last else { continue }
         position.withLock { $0 = (EventNumber(last.number.rawValue + 1), events[...]) }
       }
