@@ -1,0 +1,109 @@
+@testable import LedgerCore
+
+/// Events at random, and one of each code.
+enum Samples {
+  /// One event of each code, in the order of the codes.
+  static let all: [Event] = {
+    var random = SplitMix64(seeded: "samples")
+    var found: [UInt16: Event] = [:]
+    // Sixteen draws per event kind find each with certainty, short of a broken generator.
+    for _ in 0..<1_000 {
+      let event = event(&random)
+      found[event.code] = event
+    }
+    return found.sorted { $0.key < $1.key }.map(\.value)
+  }()
+
+  static func actor(_ random: inout SplitMix64) -> Actor {
+    switch random.below(5) {
+    case 0: .ledger
+    case 1: .anonymous
+    case 2: .agent(AgentNumber(random.next() >> 8))
+    case 3: .operator(OperatorNumber(random.next() >> 8))
+    default: .administrator  // not ours: a random number
+    }
+  }
+
+  static func terms(_ random: inout SplitMix64) -> Fees.Terms {
+    Fees.Terms(
+      flat: random.amount(), basisPoints: UInt32(random.below(10_001)), min: random.amount(),
+      max: random.amount())
+  }
+
+  static func event(_ random: inout SplitMix64) -> Event {
+    switch random.below(6) {
+    case 0:
+      .genesis(
+        .opened(
+          ledger: random.wide(), livemode: random.below(2) == 0, terms: terms(&random)))
+    case 1: .refusal(refusal(&random))
+    case 2: .identity(identity(&random))
+    case 3: .wallet(wallet(&random))
+    case 4: .payment(payment(&random))
+    default: .fee(fee(&random))  // not ours: a random number
+    }
+  }
+
+  private static func refusal(_ random: inout SplitMix64) -> Refusals.Event {
+    .recorded(
+      operation: Operation.allCases[random.below(Operation.allCases.count)],
+      refusal: Refusal(
+        Rejection.allCases[random.below(Rejection.allCases.count)], limit: random.amount(),
+        used: random.amount(), asked: Amount(units: Int128(truncatingIfNeeded: random.wide())),
+        rule: UInt32(truncatingIfNeeded: random.next()),
+        ruleVersion: UInt32(truncatingIfNeeded: random.next())))
+  }
+
+  private static func identity(_ random: inout SplitMix64) -> Identity.Event {
+    switch random.below(5) {
+    case 0: .tenantRegistered(tenant: number(&random), name: random.wide())
+    case 1:
+      .agentRegistered(
+        agent: number(&random), tenant: number(&random), wallet: number(&random),
+        name: random.wide(), apiKey: number(&random), secretKey: number(&random))
+    case 2: .operatorRegistered(operator: number(&random), credential: number(&random))
+    case 3:
+      .credentialIssued(
+        credential: number(&random), key: random.wide(),
+        kind: Identity.CredentialKind.allCases[random.below(3)], holder: actor(&random))
+    default: .credentialRevoked(credential: number(&random))  // not ours: a random number
+    }
+  }
+
+  private static func wallet(_ random: inout SplitMix64) -> Wallets.Event {
+    switch random.below(3) {
+    case 0: .opened(wallet: number(&random), agent: number(&random), asset: number(&random))
+    case 1: .funded(wallet: number(&random), amount: random.amount(), asset: number(&random))
+    default:  // not ours: a random number
+      .assetAdded(
+        asset: number(&random), code: AssetCode(bytes: random.wide()),
+        scale: UInt8(random.below(19)))
+    }
+  }
+
+  private static func payment(_ random: inout SplitMix64) -> Payments.Event {
+    if random.below(2) == 0 {
+      return .payeeRegistered(
+        payee: number(&random), tenant: number(&random), asset: number(&random),
+        label: random.wide())
+    }
+    return .completed(
+      Payments.Payment(
+        amount: random.amount(), fee: random.amount(), payer: number(&random),
+        payee: random.below(2) == 0 ? .wallet(number(&random)) : .external(number(&random)),
+        schedule: ScheduleNumber(random.next() >> 32), asset: AssetNumber(random.next() >> 48),
+        rail: Rail.allCases[random.below(Rail.allCases.count)]))
+  }
+
+  private static func fee(_ random: inout SplitMix64) -> Fees.Event {
+    random.below(2) == 0
+      ? .set(
+        schedule: number(&random), terms: terms(&random),
+        begins: Timestamp(nanoseconds: random.next()))
+      : .began(schedule: number(&random), effective: Timestamp(nanoseconds: random.next()))
+  }
+
+  private static func number<Kind>(_ random: inout SplitMix64) -> Number<Kind> {
+    Number(random.next())
+  }
+}
