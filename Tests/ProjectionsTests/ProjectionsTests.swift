@@ -291,6 +291,24 @@ import Testing
     rebuilt.close()
   }
 
+  @Test func `a read that waits too long, or is cancelled, says how far behind it is`() async throws
+  {
+    let scene = try Scene()
+    let projections = try scene.open()
+    try await projections.catchUp()
+    let position = projections.position
+    projections.follower.stop(at: position)
+    _ = try await scene.engine.submit(scene.pay(0, 1, 1_000))
+    let behind = ProjectionFailure.behind(position: position, head: scene.engine.head)
+    await #expect(throws: behind) { _ = try await projections.balance(of: scene.wallets[0]) }
+    let cancelled = Task { try await projections.balance(of: scene.wallets[0]) }
+    cancelled.cancel()
+    await #expect(throws: behind) { _ = try await cancelled.value }
+    projections.follower.stop(at: EventNumber(.max))
+    #expect(try await projections.balance(of: scene.wallets[1])?.available.units == 1_001_000)
+    projections.close()
+  }
+
   @Test func `closing while following answers who waits, and is done once`() async throws {
     let scene = try Scene(agents: 10)
     for _ in 0..<10 {
