@@ -64,7 +64,7 @@ extension Fold {
   /// The most bytes of rows that one transaction changes before it is committed early.
   static let byteCountMax = 64 << 20
   /// Batches of the log that are walked in one of its read transactions.
-  private static let blockCountMax = 16
+  private static let blockCountMax = 8
 
   /// Applies events up to `last` as one batch, and answers how far it came: all the way, unless the
   /// batch is full before.

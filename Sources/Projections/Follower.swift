@@ -100,18 +100,16 @@ final class Follower: Sendable {
       reach(position)
       return true
     } catch {
-      switch error {
-      case .call:
+      if error.mayPass {
         // A full disk may get better, and LMDB aborted the transaction whole.
         state.with { $0.trouble = error }
         wakeup.wait(milliseconds: 1_000)
         return true
-      case .damaged, .locked, .refused:
-        // Whatever these rows are, they are not what the log says: begin again at the next open.
-        do throws(StorageError) { try store.distrust() } catch {}
-        end(with: .failed(error))
-        return false
       }
+      // Whatever these rows are, they are not what the log says: begin again at the next open.
+      do throws(StorageError) { try store.distrust() } catch {}
+      end(with: .failed(error))
+      return false
     }
   }
 
@@ -182,8 +180,7 @@ final class Follower: Sendable {
 
   // MARK: - Standing still
 
-  /// Applies nothing after `ceiling` from now on, and answers how far it is or will be at most:
-  /// further than `ceiling` only where it was already.
+  /// Begins no batch that goes beyond `ceiling` from now on; the one at hand is finished.
   func stop(at ceiling: EventNumber) {
     state.with { $0.ceiling = ceiling }
     wakeup.wake()

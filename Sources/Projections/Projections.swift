@@ -21,11 +21,11 @@ public final class Projections: Sendable {
   let follower: Follower
   private let worker: Worker
   let directory: String
-  private let store: Guarded<OpenStore>
+  let store: Guarded<OpenStore>
   private let released = Wakeup()
 
   /// The store while it is open, and how many reads are at it.
-  private struct OpenStore {
+  struct OpenStore {
     var store: DisposableStore?
     var readerCount = 0
   }
@@ -73,7 +73,8 @@ public final class Projections: Sendable {
         return Projections(directory, engine, kept, Progress(ledger: engine.ledger))
       }
     } catch {
-      guard case .damaged = error else { throw error }
+      if case .locked = error { throw error }
+      if error.mayPass { throw error }
     }
     let empty = try DisposableStore(
       directory, databases: Layout.names, mapByteCount: mapByteCount, keeps: false)
@@ -97,6 +98,7 @@ public final class Projections: Sendable {
   }
 
   /// Removes the projections in `directory`, so that the next ``open(_:following:)`` rebuilds them.
+  /// Other files there stay.
   /// Nobody may have them open.
   public static func remove(_ directory: String) throws(StorageError) {
     try DisposableStore.remove(directory)

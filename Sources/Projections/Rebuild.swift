@@ -28,13 +28,9 @@ extension Projections {
       throw ProjectionFailure(error)
     }
     let shadow = Shadow(directory: directory + ".shadow", ledger: engine.ledger)
-    let comparison = try shadow.run(tape, live: self, progress)
-    do throws(StorageError) {
-      try shadow.remove()
-    } catch {
-      throw .failed(error)
-    }
-    return comparison
+    // What cannot be removed now will be by the next rebuild, which begins with that.
+    defer { shadow.remove() }
+    return try shadow.run(tape, live: self, progress)
   }
 }
 
@@ -73,7 +69,9 @@ private struct Shadow {
     }
   }
 
-  func remove() throws(StorageError) { try DisposableStore.remove(directory) }
+  func remove() {
+    do throws(StorageError) { try DisposableStore.remove(directory) } catch {}
+  }
 
   private static func advance(
     _ fold: inout Fold, _ store: DisposableStore, _ tape: Tape, through goal: EventNumber,

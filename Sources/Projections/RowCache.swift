@@ -18,7 +18,7 @@ struct RowCache: ~Copyable {
   private var table: [UInt32]
   private var shift: UInt64
 
-  /// Memory that is kept from batch to batch: 1 MiB of rows.
+  /// Memory that is kept from batch to batch even if it is hardly used: 1 MiB of rows.
   private static let keptWordCountMax = 1 << 17
   private static let tableBitsMin: UInt64 = 6
 
@@ -108,6 +108,8 @@ struct RowCache: ~Copyable {
     for slot in slots { table[slot] = 0 }
     keys.removeAll(keepingCapacity: true)
     slots.removeAll(keepingCapacity: true)
-    words.removeAll(keepingCapacity: words.count <= Self.keptWordCountMax)
+    // Many large batches follow each other; after them, a small one gives the memory back.
+    let isUsed = words.count * 8 >= words.capacity || words.capacity <= Self.keptWordCountMax
+    words.removeAll(keepingCapacity: isUsed)
   }
 }

@@ -70,8 +70,83 @@ import Testing
     let comparison = try projections.compareWithRebuild()
     #expect(comparison.differences == [])
     #expect(comparison.position == scene.engine.head && comparison.rowCount > 600)
-    #expect(!FileManager.default.fileExists(atPath: scene.path + ".shadow/data.mdb"))
+    #expect(!FileManager.default.fileExists(atPath: scene.path + ".shadow"))
     projections.close()
+  }
+
+  // MARK: - Timelines
+
+  @Test func `a timeline has opening, funding and payments of either side`() async throws {
+    let scene = try Scene(agents: 3)
+    let projections = try scene.open()
+    _ = try await scene.engine.submit([
+      scene.pay(0, 1, 1_000), scene.pay(1, 2, 1_000), scene.pay(2, 0, 1_000),
+      try scene.pay(0, label: "merchant:demo", 1_000),
+    ])
+    let page = try await projections.timeline(of: scene.wallets[0], before: nil, limit: 10)
+    let kinds = page.events.map { recorded -> String in
+      switch recorded.event {
+      case .wallet(.opened): "opened"
+      case .wallet(.funded): "funded"
+      case .payment(.completed(let payment)):
+        payment.payer == scene.wallets[0] ? "paid" : "received"
+      default: "\(recorded)"
+      }
+    }
+    #expect(kinds == ["paid", "received", "paid", "funded", "opened"])
+    #expect(page.next == nil)
+    projections.close()
+  }
+
+  @Test func `a cursor goes on where its page ended, whatever came since`() async throws {
+    let scene = try Scene(agents: 4)
+    let projections = try scene.open()
+    var dice = Dice(seed: 5)
+    func payments(_ count: Int) -> [Request] {
+      (0..<count).map { _ in
+        let from = dice.below(4)
+        return scene.pay(from, (from + 1 + dice.below(3)) % 4, 1)
+      }
+    }
+    _ = try await scene.engine.submit(payments(500))
+    let wallet = scene.wallets[2]
+    let whole = try naiveTimeline(wallet, scene.engine)
+    var seen: [Recorded] = []
+    var before: EventNumber?
+    repeat {
+      let page = try await projections.timeline(of: wallet, before: before, limit: 13)
+      #expect(page.events.count == 13 || page.next == nil)
+      seen += page.events
+      before = page.next
+      _ = try await scene.engine.submit(payments(10))
+    } while before != nil
+    #expect(seen == whole)
+    let all = try await projections.timeline(of: wallet, before: nil, limit: 5_000)
+    #expect(all.events.count > whole.count && all.events.count <= 1_000)
+    #expect(try await projections.timeline(of: wallet, before: nil, limit: 0).events.isEmpty)
+    #expect(try await projections.timeline(of: wallet, before: nil, limit: -1).next == nil)
+    projections.close()
+  }
+
+  /// Newest first, by looking at every event.
+  private func naiveTimeline(_ wallet: WalletNumber, _ engine: Engine) throws -> [Recorded] {
+    var found: [Recorded] = []
+    var next = EventNumber(1)
+    while let last = try engine.events(from: next).last {
+      for recorded in try engine.events(from: next) {
+        let isThere =
+          switch recorded.event {
+          case .wallet(.opened(let number, _, _)), .wallet(.funded(let number, _, _)):
+            number == wallet
+          case .payment(.completed(let payment)):
+            payment.payer == wallet || payment.payee == .wallet(wallet)
+          default: false
+          }
+        if isThere { found.append(recorded) }
+      }
+      next = EventNumber(last.number.rawValue + 1)
+    }
+    return found.reversed()
   }
 
   // MARK: - Restarts
@@ -214,6 +289,24 @@ import Testing
     #expect(rebuilt.position == .none)
     #expect(try await rebuilt.verify() == [])
     rebuilt.close()
+  }
+
+  @Test func `a read that waits too long, or is cancelled, says how far behind it is`() async throws
+  {
+    let scene = try Scene()
+    let projections = try scene.open()
+    try await projections.catchUp()
+    let position = projections.position
+    projections.follower.stop(at: position)
+    _ = try await scene.engine.submit(scene.pay(0, 1, 1_000))
+    let behind = ProjectionFailure.behind(position: position, head: scene.engine.head)
+    await #expect(throws: behind) { _ = try await projections.balance(of: scene.wallets[0]) }
+    let cancelled = Task { try await projections.balance(of: scene.wallets[0]) }
+    cancelled.cancel()
+    await #expect(throws: behind) { _ = try await cancelled.value }
+    projections.follower.stop(at: EventNumber(.max))
+    #expect(try await projections.balance(of: scene.wallets[1])?.available.units == 1_001_000)
+    projections.close()
   }
 
   @Test func `closing while following answers who waits, and is done once`() async throws {

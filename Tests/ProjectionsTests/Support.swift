@@ -85,10 +85,10 @@ final class Scene: Sendable {
   }
 }
 
-extension Projections {
+extension DisposableStore {
   /// Every row of every database: what two equal projections have in common.
   func dump() throws -> [Row] {
-    try readNow { transaction throws(StorageError) in
+    try environment.read { transaction throws(StorageError) in
       var rows: [Row] = []
       for (index, name) in Layout.names.enumerated() {
         try transaction.rows(Database(index: index)) { key, words throws(StorageError) in
@@ -98,6 +98,12 @@ extension Projections {
       }
       return rows
     }
+  }
+}
+
+extension Projections {
+  func dump() throws -> [Row] {
+    try #require(store.with { $0.store }).dump()
   }
 
   /// Waits until everything durable is applied, by a read.

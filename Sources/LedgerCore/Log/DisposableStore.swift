@@ -40,6 +40,7 @@ package final class DisposableStore: Sendable {
           durability: .unsynced, mayCreate: true)
       } catch {
         if case .locked = error { throw error }
+        if error.mayPass { throw error }
       }
     }
     if let kept {
@@ -48,7 +49,7 @@ package final class DisposableStore: Sendable {
       // On disk before the first page changes: a later power loss must not find the old mark.
       try Self.mark(directory, "open")
     } else {
-      try Self.remove(directory)
+      try Self.clear(directory)
       environment = try Environment(
         directory: directory, databases: databases, mapByteCount: mapByteCount,
         durability: .unsynced, mayCreate: true)
@@ -68,8 +69,14 @@ package final class DisposableStore: Sendable {
   /// Says that what lies here is wrong: the next store in this directory begins empty.
   package func distrust() throws(StorageError) { try Self.delete(directory + "/mark") }
 
-  /// Removes what a store left in `directory`, and nothing else. Nobody may have it open.
+  /// Removes what a store left in `directory`, and the directory where nothing else is in it.
+  /// Nobody may have it open.
   package static func remove(_ directory: String) throws(StorageError) {
+    try clear(directory)
+    _ = unsafe rmdir(directory)
+  }
+
+  private static func clear(_ directory: String) throws(StorageError) {
     // The mark goes first: without it, what is left of the rest is not trusted.
     for name in ["/mark", "/mark.partial", "/data.mdb", "/lock.mdb"] {
       try delete(directory + name)

@@ -35,6 +35,14 @@ public enum StorageError: Error, Hashable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// Whether the same may succeed later: the system refused (a full disk, too many files), or the
+  /// map is full. What LMDB says of the data itself does not pass.
+  package var mayPass: Bool {
+    guard case .call(_, let code, _) = self else { return false }
+    let mapFull: Int32 = -30_792
+    return code > 0 || code == mapFull
+  }
+
   /// The error of a system call that just failed on `subject`.
   static func system(_ name: String, _ subject: String, code: Int32 = errno) -> StorageError {
     let message = unsafe String(cString: strerror(code))

@@ -1,0 +1,350 @@
+import Foundation
+import Testing
+
+@testable import LedgerCore
+@testable import Projections
+
+/// Goal: each event changes exactly the rows that its postings name.
+/// Method: given events and an event, then rows. A real environment, no engine.
+@Suite struct FoldTests {
+  @Test func `a wallet begins empty, in its asset`() throws {
+    let world = try World(given: [])
+    try world.when(.opened(1, in: 2))
+    #expect(try world.balance(1) == world.expected(1, in: 2, available: 0))
+    #expect(try world.balance(2) == nil)
+    #expect(try world.timeline(1) == [1])
+  }
+
+  @Test func `the faucet's debit is the wallet's credit`() throws {
+    let world = try World(given: [.opened(1, in: 1)])
+    try world.when(.funded(1, 500))
+    #expect(try world.balance(1) == world.expected(1, in: 1, available: 500))
+    #expect(try world.account(.faucet) == 500)
+    #expect(try world.timeline(1) == [2, 1])
+  }
+
+  @Test func `a payment debits amount and fee, and credits payee and income`() throws {
+    let world = try World(given: [.opened(1, in: 1), .opened(2, in: 1), .funded(1, 500)])
+    try world.when(.paid(1, to: .wallet(WalletNumber(2)), 100, fee: 4))
+    #expect(try world.balance(1)?.available.units == 396)
+    #expect(try world.balance(2)?.available.units == 100)
+    #expect(try world.account(.feeIncome(.internal)) == 4)
+    #expect(try world.account(.faucet) == 500)
+    #expect(try world.timeline(1) == [4, 3, 1])
+    #expect(try world.timeline(2) == [4, 2])
+  }
+
+  @Test func `a payment to a label touches its payer only`() throws {
+    let world = try World(given: [.opened(1, in: 1), .funded(1, 500)])
+    try world.when(.paid(1, to: .external(PayeeNumber(1)), 100, fee: 0))
+    #expect(try world.balance(1)?.available.units == 400)
+    #expect(try world.account(.external(PayeeNumber(1))) == 100)
+    #expect(try world.account(.feeIncome(.internal)) == 0)
+    #expect(try world.timeline(1) == [3, 2, 1])
+  }
+
+  @Test func `what concerns no wallet changes the position only`() throws {
+    let world = try World(given: [.opened(1, in: 1)])
+    try world.when(.fee(.began(schedule: ScheduleNumber(1), effective: .none)))
+    #expect(try world.timeline(1) == [1])
+    #expect(try world.progress() == [2, 1])
+  }
+
+  @Test func `amounts beyond 64 bits are kept to the unit`() throws {
+    let large: Int128 = 170_141_183_460_469_231_731_687_303_715_884_105_000
+    let world = try World(given: [.opened(1, in: 1), .opened(2, in: 1), .funded(1, large)])
+    try world.when(.paid(1, to: .wallet(WalletNumber(2)), large - 1, fee: 1))
+    #expect(try world.balance(1)?.available.units == 0)
+    #expect(try world.balance(2)?.available.units == large - 1)
+  }
+
+  /// Each is an event that cannot follow: the rows before it stay.
+  @Test(arguments: [
+    (event: Event.paid(1, to: .wallet(WalletNumber(2)), 498, fee: 3), what: "would be 2 + -3"),
+    (.paid(1, to: .wallet(WalletNumber(3)), 1, fee: 0), "wallet 3 is not one in asset 1"),
+    (.paid(1, to: .wallet(WalletNumber(4)), 1, fee: 0), "wallet 4 is not one in asset 1"),
+    (.funded(1, .max), "would be 500 + "),
+    (.opened(1, in: 1), "opened twice"),
+    (.funded(0, 1), "names wallet 0"),
+  ])
+  func `an event that does not fit the rows changes none`(event: Event, what: String) throws {
+    let world = try World(given: [
+      .opened(1, in: 1), .opened(2, in: 1), .opened(3, in: 2), .funded(1, 500),
+    ])
+    let before = try world.dump()
+    do {
+      try world.when(event)
+      Issue.record("\(event) was applied")
+    } catch StorageError.damaged(let reason) {
+      #expect(reason.contains(what))
+    }
+    #expect(try world.dump() == before)
+    try world.when(.funded(2, 1))
+    #expect(try world.balance(2)?.available.units == 1)
+    #expect(try world.balance(1)?.available.units == 500)
+  }
+
+  @Test func `an event out of its place is refused`() throws {
+    let world = try World(given: [.opened(1, in: 1)])
+    #expect(throws: StorageError.damaged("event 3 follows 1 in the projections")) {
+      try world.apply([.funded(1, 1)], from: 3)
+    }
+  }
+
+  @Test func `every account has a row of its own, and the row says which`() {
+    var keys: Set<UInt64> = []
+    for asset in [1, 2, 65_535] as [UInt64] {
+      let accounts: [Account] = [
+        .faucet, .feeIncome(.internal), .external(PayeeNumber(1)),
+        .external(PayeeNumber(1 << 44 - 1)),
+      ]
+      for account in accounts {
+        let key = account.rowKey(in: AssetNumber(asset))
+        #expect(keys.insert(key).inserted)
+        #expect(Account.of(rowKey: key).map { $0 == (account, AssetNumber(asset)) } == true)
+      }
+    }
+    #expect(Account.of(rowKey: 0) == nil)
+    #expect(Account.of(rowKey: 2 << 60 | 1 << 44 | 200) == nil)
+  }
+}
+
+/// Goal: balances and timelines are right for any history, however it is cut into batches.
+/// Method: random events, random batches, and a second, naive model of dictionaries and lists.
+@Suite struct RandomFoldTests {
+  @Test(arguments: 1...6) func `rows equal a naive model's`(_ seed: UInt64) throws {
+    var dice = Dice(seed: seed)
+    let walletCount = 3 + dice.below(600)
+    var model = NaiveModel()
+    let (world, single) = (try World(given: []), try World(given: []))
+    var waiting: [Event] = []
+    for _ in 0..<3_000 {
+      let event = model.draw(&dice, walletCount: walletCount)
+      model.apply(event)
+      waiting.append(event)
+      if dice.below(40) == 0 {
+        try world.apply(waiting)
+        waiting = []
+      }
+    }
+    try world.apply(waiting)
+    try single.apply(model.history)
+
+    #expect(try world.dump() == single.dump(), "seed \(seed)")
+    for (wallet, asset) in model.assets {
+      let expected = world.expected(wallet, in: asset, available: model.available[wallet] ?? 0)
+      #expect(try world.balance(wallet) == expected, "seed \(seed)")
+      let events = model.timelines[wallet] ?? []
+      #expect(try world.timeline(wallet, limit: .max) == events.reversed(), "seed \(seed)")
+    }
+    for (account, balance) in model.accounts {
+      #expect(try world.account(account.account, in: account.asset) == balance, "seed \(seed)")
+    }
+  }
+
+  @Test(arguments: 1...4) func `pages are slices of the whole timeline`(_ seed: UInt64) throws {
+    var dice = Dice(seed: seed)
+    var model = NaiveModel()
+    for _ in 0..<2_000 { model.apply(model.draw(&dice, walletCount: 12)) }
+    let world = try World(given: model.history)
+    for (wallet, events) in model.timelines {
+      let newestFirst = Array(events.reversed())
+      for limit in [1, 7, newestFirst.count, newestFirst.count + 1] {
+        #expect(try world.pages(wallet, limit: limit).flatMap { $0 } == newestFirst)
+      }
+      for _ in 0..<20 {
+        // Also a cursor that is on no page of this wallet, or beyond the log.
+        let before = UInt64(1 + dice.below(2_200))
+        let expected = newestFirst.filter { $0 < before }
+        let page = try world.page(wallet, before: before, limit: 9)
+        #expect(page.events == Array(expected.prefix(9)), "seed \(seed)")
+        #expect(page.hasMore == (expected.count > 9), "seed \(seed)")
+      }
+    }
+  }
+}
+
+/// Balances and timelines the long way round.
+private struct NaiveModel {
+  struct AccountInAsset: Hashable {
+    var account: Account
+    var asset: UInt64
+  }
+
+  var history: [Event] = []
+  var assets: [UInt64: UInt64] = [:]
+  var available: [UInt64: Int128] = [:]
+  var accounts: [AccountInAsset: Int128] = [:]
+  var timelines: [UInt64: [UInt64]] = [:]
+
+  /// An event that can follow.
+  func draw(_ dice: inout Dice, walletCount: Int) -> Event {
+    let opened = UInt64(assets.count)
+    let mayOpen = opened < walletCount
+    if opened < 2 || (mayOpen && dice.below(4) == 0) {
+      return .opened(opened + 1, in: 1 + UInt64(dice.below(3)))
+    }
+    let wallet = 1 + UInt64(dice.below(Int(opened)))
+    let asset = assets[wallet] ?? 0
+    let has = available[wallet] ?? 0
+    guard has > 10, dice.below(5) > 0 else {
+      return .funded(wallet, 1 + Int128(dice.below(1 << 40)), in: asset)
+    }
+    let amount = 1 + Int128(dice.below(Int(min(has - 5, 1 << 40))))
+    let fee = Int128(dice.below(5))
+    let other = 1 + UInt64(dice.below(Int(opened)))
+    guard other != wallet, assets[other] == asset, dice.below(6) > 0 else {
+      let payee = PayeeNumber(1 + UInt64(dice.below(20)))
+      return .paid(wallet, to: .external(payee), amount, fee: fee, in: asset)
+    }
+    return .paid(wallet, to: .wallet(WalletNumber(other)), amount, fee: fee, in: asset)
+  }
+
+  mutating func apply(_ event: Event) {
+    history.append(event)
+    let number = UInt64(history.count)
+    switch event {
+    case .wallet(.opened(let wallet, _, let asset)):
+      assets[wallet.rawValue] = asset.rawValue
+      timelines[wallet.rawValue, default: []].append(number)
+    case .wallet(.funded(let wallet, let amount, let asset)):
+      available[wallet.rawValue, default: 0] += amount.units
+      accounts[AccountInAsset(account: .faucet, asset: asset.rawValue), default: 0] += amount.units
+      timelines[wallet.rawValue, default: []].append(number)
+    case .payment(.completed(let payment)):
+      let (payer, asset) = (payment.payer.rawValue, payment.asset.rawValue)
+      available[payer, default: 0] -= payment.amount.units + payment.fee.units
+      timelines[payer, default: []].append(number)
+      let income = AccountInAsset(account: .feeIncome(.internal), asset: asset)
+      if payment.fee > .zero { accounts[income, default: 0] += payment.fee.units }
+      switch payment.payee {
+      case .wallet(let payee):
+        available[payee.rawValue, default: 0] += payment.amount.units
+        timelines[payee.rawValue, default: []].append(number)
+      case .external(let payee):
+        accounts[AccountInAsset(account: .external(payee), asset: asset), default: 0] +=
+          payment.amount.units
+      }
+    default: Issue.record("not drawn: \(event)")
+    }
+  }
+}
+
+/// Rows in an environment of their own, and the fold that writes them.
+private final class World {
+  private let directory: TemporaryDirectory
+  private let store: DisposableStore
+  private var fold = Fold(Progress(ledger: 1))
+  private var history: [Event] = []
+
+  init(given events: [Event]) throws {
+    directory = try TemporaryDirectory()
+    store = try DisposableStore(
+      directory.path, databases: Layout.names, mapByteCount: 1 << 28)
+    try apply(events)
+  }
+
+  func when(_ event: Event) throws { try apply([event]) }
+
+  /// Applies events as one batch.
+  func apply(_ events: [Event], from first: UInt64? = nil) throws {
+    let before = fold.progress
+    let first = first ?? before.position.rawValue + 1
+    do throws(StorageError) {
+      try store.environment.write { transaction throws(StorageError) in
+        for (index, event) in events.enumerated() {
+          try fold.apply(EventNumber(first + UInt64(index)), event, transaction)
+        }
+        try fold.flush(transaction)
+      }
+      history += events
+    } catch {
+      fold.start(at: before)
+      throw error
+    }
+  }
+
+  func balance(_ wallet: UInt64) throws -> WalletBalance? {
+    try store.environment.read { transaction throws(StorageError) in
+      try Balances.balance(of: WalletNumber(wallet), transaction)
+    }
+  }
+
+  func expected(_ wallet: UInt64, in asset: UInt64, available: Int128) -> WalletBalance? {
+    let low = UInt64(truncatingIfNeeded: available)
+    let high = UInt64(truncatingIfNeeded: available >> 64)
+    return WalletBalance(WalletNumber(wallet), [asset, low, high, 0, 0, 0, 0])
+  }
+
+  func account(_ account: Account, in asset: UInt64 = 1) throws -> Int128 {
+    try store.environment.read { transaction throws(StorageError) in
+      try Balances.balance(of: account, in: AssetNumber(asset), transaction).units
+    }
+  }
+
+  func timeline(_ wallet: UInt64, limit: Int = 100) throws -> [UInt64] {
+    try page(wallet, before: nil, limit: limit).events
+  }
+
+  func page(
+    _ wallet: UInt64, before: UInt64?, limit: Int
+  ) throws -> (events: [UInt64], hasMore: Bool) {
+    var touched: Touched?
+    if let before, before >= 1, before <= history.count {
+      var postings = Postings()
+      history[Int(before) - 1].postings(into: &postings)
+      touched = Touched(history[Int(before) - 1], postings)
+    }
+    let page = try store.environment.read { transaction throws(StorageError) in
+      try Timelines.page(
+        of: WalletNumber(wallet), before: before.map { EventNumber($0) }, touched: touched,
+        limit: limit, transaction)
+    }
+    return (page.events.map(\.rawValue), page.hasMore)
+  }
+
+  /// The whole timeline, page by page.
+  func pages(_ wallet: UInt64, limit: Int) throws -> [[UInt64]] {
+    var pages: [[UInt64]] = []
+    var before: UInt64?
+    while true {
+      let page = try page(wallet, before: before, limit: limit)
+      pages.append(page.events)
+      guard page.hasMore else { return pages }
+      before = page.events.last
+    }
+  }
+
+  func progress() throws -> [UInt64]? {
+    try store.environment.read { transaction throws(StorageError) in
+      try Progress(transaction).map { [$0.position.rawValue, $0.entryCount] }
+    }
+  }
+
+  func dump() throws -> [Row] { try store.dump() }
+}
+
+extension Event {
+  fileprivate static func opened(_ wallet: UInt64, in asset: UInt64) -> Event {
+    .wallet(
+      .opened(
+        wallet: WalletNumber(wallet), agent: AgentNumber(1), asset: AssetNumber(asset)))
+  }
+
+  fileprivate static func funded(_ wallet: UInt64, _ units: Int128, in asset: UInt64 = 1) -> Event {
+    .wallet(
+      .funded(
+        wallet: WalletNumber(wallet), amount: Amount(units: units), asset: AssetNumber(asset)))
+  }
+
+  fileprivate static func paid(
+    _ payer: UInt64, to payee: Payments.Payee, _ units: Int128, fee: Int128, in asset: UInt64 = 1
+  ) -> Event {
+    .payment(
+      .completed(
+        Payments.Payment(
+          amount: Amount(units: units), fee: Amount(units: fee), payer: WalletNumber(payer),
+          payee: payee, schedule: ScheduleNumber(1), asset: AssetNumber(asset),
+          rail: .internal)))
+  }
+}
