@@ -359,7 +359,7 @@ import Testing
   ) throws {
     let store = try DisposableStore(
       scene.path, databases: Layout.names, mapByteCount: 1 << 30)
-    #expect(store.wasKept)
+    try #require(store.wasKept)
     let database = Database(index: try #require(Layout.names.firstIndex(of: database)))
     try store.environment.write { transaction throws(StorageError) in
       var found: [UInt64] = []
