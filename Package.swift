@@ -60,6 +60,8 @@ let package = Package(
     .testTarget(
       name: "ProjectionsTests", dependencies: ["Projections", "LedgerCore"],
       swiftSettings: settings),
+    .testTarget(
+      name: "SimulationTests", dependencies: ["LedgerCore"], swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ]
 )

@@ -51,7 +51,8 @@ public enum Fees {
 
   /// What can be asked about fees. Operators only.
   public enum Command: Hashable, Sendable {
-    /// Sets the terms that count from `begins`, or at once where that is ``Timestamp/none``.
+    /// Sets the terms that count from `begins`, which must be later than now, or at once where it
+    /// is ``Timestamp/none``.
     case set(Terms, begins: Timestamp)
   }
 

@@ -34,7 +34,7 @@ public enum Identity {
     case registerOperator(key: UInt128)
     /// Gives the actor's agent, or for an operator himself, another credential.
     case issue(key: UInt128, kind: CredentialKind)
-    /// Ends a credential of the actor's.
+    /// Ends a credential of the actor's, or as administrator anyone's.
     case revoke(CredentialNumber)
   }
 
@@ -163,8 +163,11 @@ public enum Identity {
       let isOperator = actor.role == .operator && kind == .operatorKey
       let isAgent = actor.role == .agent && kind != .operatorKey
       guard isOperator || isAgent else { throw Refusal(.notPermitted) }
-      guard !isAgent || ledger.identity.agents.contains(actor.agent) else {
+      guard isOperator || ledger.identity.agents.contains(actor.agent) else {
         throw Refusal(.agentNotFound)
+      }
+      guard isAgent || ledger.identity.operators.contains(actor.operator) else {
+        throw Refusal(.operatorNotFound)
       }
       guard key != 0, !ledger.identity.isTaken(key) else { throw Refusal(.credentialTaken) }
       decision.emit(

@@ -88,13 +88,17 @@ public enum Payments {
     }
 
     /// The payee of this label in this asset, or none.
-    func payee(labelled label: UInt128, in asset: AssetNumber) -> PayeeNumber {
-      PayeeNumber(payeeByLabel.find(Self.indexKey(label, asset)))
+    func payee(
+      labelled label: UInt128, of tenant: TenantNumber, in asset: AssetNumber
+    ) -> PayeeNumber {
+      PayeeNumber(payeeByLabel.find(Self.indexKey(label, tenant, asset)))
     }
 
-    /// A label is a keyed hash, so mixing in the asset cannot make two of them meet.
-    fileprivate static func indexKey(_ label: UInt128, _ asset: AssetNumber) -> UInt128 {
-      label ^ UInt128(asset.rawValue) << 64
+    /// A label is a keyed hash, so mixing in tenant and asset cannot make two of them meet.
+    fileprivate static func indexKey(
+      _ label: UInt128, _ tenant: TenantNumber, _ asset: AssetNumber
+    ) -> UInt128 {
+      label ^ UInt128(asset.rawValue) << 64 ^ UInt128(tenant.rawValue) << 80
     }
 
     mutating func reserve(_ events: Int) {
@@ -164,10 +168,10 @@ public enum Payments {
       return .wallet(number)
     case .external(let label):
       guard label != 0 else { throw Refusal(.payeeNotFound) }
-      let known = ledger.payments.payee(labelled: label, in: payer.asset)
+      let tenant = ledger.identity.agents[payer.agent].tenant
+      let known = ledger.payments.payee(labelled: label, of: tenant, in: payer.asset)
       guard !known.isSome else { return .external(known) }
       let new = ledger.payments.payees.next
-      let tenant = ledger.identity.agents[payer.agent].tenant
       decision.emit(
         .payment(
           .payeeRegistered(payee: new, tenant: tenant, asset: payer.asset, label: label)),
@@ -198,7 +202,7 @@ public enum Payments {
       state.payees.append(
         State.Payee(
           label: label, balance: 0, tenant: tenant, asset: asset, registered: header.number))
-      state.payeeByLabel.insert(State.indexKey(label, asset), payee.rawValue)
+      state.payeeByLabel.insert(State.indexKey(label, tenant, asset), payee.rawValue)
     }
   }
 

@@ -137,7 +137,9 @@ public final class Engine: Sendable {
   /// Submits linked commands: all are done, or none is.
   ///
   /// At most 1,000 commands, 4,096 events and 1 MiB. Of a refused unit, one command answers why and
-  /// the others ``Rejection/linkedCommandRefused``. Either all carry idempotency keys or none does.
+  /// the others ``Rejection/linkedCommandRefused``; a unit of too many commands, or one of which
+  /// some keys were used before, is refused as a whole. Due timers fire before a unit, never
+  /// within.
   public func submit(linked requests: [Request]) async throws(LedgerFailure) -> [Outcome] {
     try await answer(requests, isLinked: true)
   }
@@ -149,6 +151,14 @@ public final class Engine: Sendable {
     completion: @escaping @Sendable (Result<[Outcome], LedgerFailure>) -> Void
   ) {
     offer(requests, isLinked: false, completion)
+  }
+
+  /// As ``submit(_:completion:)``, for linked commands.
+  public func submit(
+    linked requests: [Request],
+    completion: @escaping @Sendable (Result<[Outcome], LedgerFailure>) -> Void
+  ) {
+    offer(requests, isLinked: true, completion)
   }
 
   /// As ``submit(_:completion:)``, for one command.

@@ -168,9 +168,14 @@ public struct Actor: Hashable, Sendable {
   }
 
   /// The agent, or none.
-  public var agent: AgentNumber {
-    rawValue >> 56 == UInt64(Role.agent.rawValue)
-      ? AgentNumber(rawValue & 0x00FF_FFFF_FFFF_FFFF) : .none
+  public var agent: AgentNumber { AgentNumber(number(as: .agent)) }
+
+  /// The operator, or none.
+  public var `operator`: OperatorNumber { OperatorNumber(number(as: .operator)) }
+
+  @inline(__always)
+  private func number(as role: Role) -> UInt64 {
+    rawValue >> 56 == UInt64(role.rawValue) ? rawValue & 0x00FF_FFFF_FFFF_FFFF : 0
   }
 }
 
