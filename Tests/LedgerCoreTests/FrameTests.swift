@@ -2,7 +2,8 @@ import Testing
 
 @testable import LedgerCore
 
-/// Goal: an event's bytes on disk are the documented ones for ever, and nothing else is read as one.
+/// Goal: an event's bytes on disk are the documented ones for ever, and nothing else is read as
+/// one.
 /// Method: golden bytes made by another program; decode after encode over random events; and every
 /// way a frame can be of a newer version or damaged, one change at a time.
 @Suite struct FrameTests {
@@ -184,7 +185,8 @@ import Testing
       var bytes = whole
       let length = Int(bytes[16]) + Int(bytes[17]) << 8 + change
       (bytes[16], bytes[17]) = (UInt8(length & 0xFF), UInt8(length >> 8))
-      // With the frame as it was the parts do not add up; with the frame cut to fit, the fields end.
+      // With the frame as it was the parts do not add up; with the frame cut to fit, the fields
+      // end.
       #expect(Self.isDamaged(Self.refuse(bytes)))
       let fitted =
         change < 0 ? Array(bytes.dropLast(-change)) : bytes + [UInt8](repeating: 0, count: change)

@@ -26,7 +26,7 @@ enum Golden {
   static let slices: [Frame] = [
     Frame(
       event: .genesis(
-        .opened(ledger: 0x0F0E_0D0C_0B0A_0908_0706_0504_0302_0100, livemode: true, terms: .standard)
+        .opened(ledger: 0x0F0E_0D0C_0B0A_0908_0706_0504_0302_0100, terms: .standard, livemode: true)
       ), time: start + 0, actor: Actor.ledger, body: Scenario.assets,
       hex: """
         00002a36fe9c971700000000000000005000010001040000000102030405060708090a0b0c0d0e0f01000000
@@ -37,10 +37,10 @@ enum Golden {
     Frame(
       event: .refusal(
         .recorded(
-          operation: .pay,
-          refusal: Refusal(
+          Refusal(
             .insufficientFunds, limit: Amount(units: 10), used: Amount(units: 2),
-            asked: Amount(units: 101), rule: 7, ruleVersion: 3))), time: start + 1, actor: agent7,
+            asked: Amount(units: 101), rule: 7, ruleVersion: 3), operation: .pay)), time: start + 1,
+      actor: agent7,
       key: key,
       hex: """
         01002a36fe9c9717070000000000000240000200010100000102030405060708090a0b0c0d0e0f10f1f2f3f4

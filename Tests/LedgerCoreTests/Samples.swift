@@ -35,7 +35,7 @@ enum Samples {
     case 0:
       .genesis(
         .opened(
-          ledger: random.wide(), livemode: random.below(2) == 0, terms: terms(&random)))
+          ledger: random.wide(), terms: terms(&random), livemode: random.below(2) == 0))
     case 1: .refusal(refusal(&random))
     case 2: .identity(identity(&random))
     case 3: .wallet(wallet(&random))
@@ -46,12 +46,12 @@ enum Samples {
 
   private static func refusal(_ random: inout SplitMix64) -> Refusals.Event {
     .recorded(
-      operation: Operation.allCases[random.below(Operation.allCases.count)],
-      refusal: Refusal(
+      Refusal(
         Rejection.allCases[random.below(Rejection.allCases.count)], limit: random.amount(),
         used: random.amount(), asked: Amount(units: Int128(truncatingIfNeeded: random.wide())),
         rule: UInt32(truncatingIfNeeded: random.next()),
-        ruleVersion: UInt32(truncatingIfNeeded: random.next())))
+        ruleVersion: UInt32(truncatingIfNeeded: random.next())),
+      operation: Operation.allCases[random.below(Operation.allCases.count)])
   }
 
   private static func identity(_ random: inout SplitMix64) -> Identity.Event {
