@@ -128,7 +128,7 @@ import Testing
       bytes.replaceSubrange(
         (page * 4_096 + offset)..<(page * 4_096 + offset + value.count), with: value)
       try ruin.write(bytes, ruin.data)
-      expectDamaged(ruin.refusal(), "data.mdb", "meta page")
+      expectDamaged(ruin.refusal(), "data.mdb")
     }
     try ruin.write(whole, ruin.data)
     try ruin.expectWhole()

@@ -5,12 +5,12 @@ import Testing
 
 /// Goal: one flipped bit anywhere in the data file is refused, harmless, or at worst a crash of the
 /// process that opens it; never a ledger with other balances, now or after the next commits.
-/// Method: a child flips one bit after the other, each in a fresh copy, a quarter of them in the meta
-/// pages, opens the ledger, pays, and opens it once more. It is started again after a flip at which it
-/// crashed. `SWEEP_FLIPS=100000` for more than the short form's 400.
+/// Method: a child flips one bit after the other, each in a fresh copy, a quarter of them in the
+/// meta pages, opens the ledger, pays, and opens it once more. It is started again after a flip at
+/// which it crashed. `SWEEP_FLIPS=100000` for more than the short form's 240.
 @Suite(.serialized) struct SweepTests {
   private static let flips =
-    ProcessInfo.processInfo.environment["SWEEP_FLIPS"].flatMap { Int($0) } ?? 400
+    ProcessInfo.processInfo.environment["SWEEP_FLIPS"].flatMap { Int($0) } ?? 240
 
   @Test func `no flipped bit ever gives a wrong balance`() throws {
     let scene = try Scene()
