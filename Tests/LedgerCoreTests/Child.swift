@@ -48,6 +48,8 @@ final class Child: Sendable {
     return String(decoding: data[..<end], as: UTF8.self).components(separatedBy: "\n")
   }
 
+  var pid: Int32 { process.processIdentifier }
+
   func kill() { _ = Foundation.kill(process.processIdentifier, SIGKILL) }
 
   /// Waits for the end; kills it where it wrote nothing for `seconds`.

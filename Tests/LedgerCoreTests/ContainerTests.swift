@@ -77,7 +77,7 @@ import Testing
     var model: [UInt128: UInt64] = [:]
     for number in 1...UInt64(20_000) {
       // Halves that meet often: a hit is only a candidate, which the caller confirms.
-      let fingerprint = random.wide() & (UInt128(0xF) << 64 | 0xFFFF)
+      let fingerprint = random.wide() & (UInt128(0xF) << 64 | UInt128(0xFFFF) << 48)
       let found = try fingerprints.find(fingerprint) { model[fingerprint] == $0.rawValue }
       #expect(found?.rawValue == model[fingerprint])
       guard found == nil else { continue }
@@ -89,6 +89,30 @@ import Testing
       #expect(try fingerprints.find(fingerprint) { $0.rawValue == number }?.rawValue == number)
     }
     #expect(try fingerprints.find(1 << 100) { _ in false } == nil)
+  }
+
+  /// Growing moves every key within the table. Keys that crowd at its end, its middle or its start
+  /// are what could be overwritten on the way.
+  @Test(arguments: [nil, 0, 0x7FFF, 0x8000, 0xFFFE, 0xFFFF] as [UInt64?])
+  func `fingerprints stay findable while the table grows`(crowded: UInt64?) throws {
+    var random = SplitMix64(seeded: "fingerprints grow")
+    let undo = Undo()
+    defer { undo.destroy() }
+    var fingerprints = Fingerprints(undo: undo)
+    var keys: [UInt128] = []
+    for number in 1...UInt64(60_000) {
+      var tag = random.next()
+      if let crowded, number % 64 == 0 { tag = crowded << 48 | tag >> 16 }
+      keys.append(UInt128(tag))
+      fingerprints.insert(UInt128(tag), EventNumber(number))
+      // Just after each doubling, at three quarters of a power of two.
+      guard [3_073, 6_145, 12_289, 24_577, 49_153, 60_000].contains(number) else { continue }
+      for (index, key) in keys.enumerated() {
+        let found = try fingerprints.find(key) { $0.rawValue == UInt64(index + 1) }
+        #expect(found?.rawValue == UInt64(index + 1), "key \(index) of \(keys.count)")
+      }
+    }
+    #expect(fingerprints.count == keys.count)
   }
 
   @Test func `timers are due in the order of deadline, then of arming`() {

@@ -3,8 +3,9 @@ import Testing
 @testable import LedgerCore
 
 /// Goal: an event's bytes on disk are the documented ones for ever, and nothing else is read as
-/// one. Method: golden bytes made by another program; decode after encode over random events; and
-/// every way a frame can be of a newer version or damaged, one change at a time.
+/// one.
+/// Method: golden bytes made by another program; decode after encode over random events; and every
+/// way a frame can be of a newer version or damaged, one change at a time.
 @Suite struct FrameTests {
   private static func encode(_ golden: Golden.Frame) -> [UInt8] {
     encode(

@@ -32,9 +32,9 @@ struct Scene {
   let from: WalletNumber
   let to: WalletNumber
 
-  init(funds: Int128 = 1_000_000_000_000) throws {
+  init(funds: Int128 = 1_000_000_000_000, _ options: Engine.Options = .test) throws {
     directory = TemporaryDirectory()
-    engine = try Engine.open(directory.path, .test)
+    engine = try Engine.open(directory.path, options)
     (ann, from) = try Scene.agent("ann", engine)
     (bob, to) = try Scene.agent("bob", engine)
     _ = try engine.submitAndWait(
@@ -69,6 +69,30 @@ struct Scene {
           from: from, to: .wallet(to), amount: Amount(units: units), asset: .none,
           rail: .internal)),
       by: .agent(ann), key: key, text: text)
+  }
+
+  /// Closes the ledger and opens it again: the state must be the same, byte for byte.
+  func expectReplayAgrees(
+    _ options: Engine.Options = .test, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let live = try engine.read { $0.bytes }
+    let head = engine.head
+    engine.close()
+    let again = try Engine.open(directory.path, options)
+    #expect(again.head == head, sourceLocation: sourceLocation)
+    #expect(try again.read { $0.bytes } == live, sourceLocation: sourceLocation)
+    again.close()
+  }
+
+  /// All events.
+  func events() throws -> [Recorded] {
+    var events: [Recorded] = []
+    while true {
+      let next = EventNumber(UInt64(events.count + 1))
+      let more = try engine.events(from: next, limit: 50_000)
+      if more.isEmpty { return events }
+      events += more
+    }
   }
 
   func available(_ wallet: WalletNumber) throws -> Int128 {

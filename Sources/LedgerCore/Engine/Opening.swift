@@ -168,10 +168,10 @@ struct Opening: ~Copyable {
   ) throws(StorageError) {
     guard !options.acceptsClock else { return }
     let (second, days): (UInt64, UInt64) = (1_000_000_000, 366)
-    guard now + second >= last.nanoseconds else {
+    guard now >= last.nanoseconds || last.nanoseconds - now <= second else {
       throw .refused("the clock is more than 1 s behind the last event; set it, or accept it")
     }
-    guard now <= last.nanoseconds + days * 86_400 * second else {
+    guard now <= last.nanoseconds || now - last.nanoseconds <= days * 86_400 * second else {
       throw .refused(
         "the clock is more than 366 days ahead of the last event; set it, or accept it")
     }

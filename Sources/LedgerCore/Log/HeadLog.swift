@@ -59,10 +59,10 @@ struct HeadLog: ~Copyable {
     var invalid = 0
     for index in 0..<Self.recordCount {
       let start = index * Self.recordByteCount
-      let record = Array(bytes[start..<start + Self.recordByteCount])
+      let record = unsafe bytes.span.bytes.extracting(start..<start + Self.recordByteCount)
       if let found = Self.decode(record), Int(found.sequence) % Self.recordCount == index {
         if found.sequence > newest?.sequence ?? 0 { newest = found }
-      } else if record.contains(where: { $0 != 0 }) {
+      } else if !Self.isEmpty(record) {
         invalid += 1
       }
     }
@@ -110,15 +110,17 @@ struct HeadLog: ~Copyable {
     try body(bytes.span)
   }
 
-  private static func decode(_ bytes: [UInt8]) -> Record? {
-    unsafe bytes.withUnsafeBytes { buffer in
-      let span = unsafe buffer.bytes
-      guard span.load(at: 0) as UInt64 == magic, span.load(at: 60) as UInt32 == 0,
-        Hashing.crc(span.extracting(0..<56)) == span.load(at: 56)
-      else { return nil }
-      return Record(
-        last: EventNumber(span.load(at: 8)), transaction: span.load(at: 16),
-        root: span.load(at: 24), epoch: span.load(at: 40), sequence: span.load(at: 48))
-    }
+  private static func decode(_ record: RawSpan) -> Record? {
+    guard record.load(at: 0) as UInt64 == magic, record.load(at: 60) as UInt32 == 0,
+      Hashing.crc(record.extracting(0..<56)) == record.load(at: 56)
+    else { return nil }
+    return Record(
+      last: EventNumber(record.load(at: 8)), transaction: record.load(at: 16),
+      root: record.load(at: 24), epoch: record.load(at: 40), sequence: record.load(at: 48))
+  }
+
+  /// Whether the record was never written.
+  private static func isEmpty(_ record: RawSpan) -> Bool {
+    stride(from: 0, to: recordByteCount, by: 8).allSatisfy { record.load(at: $0) as UInt64 == 0 }
   }
 }

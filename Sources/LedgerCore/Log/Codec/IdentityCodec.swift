@@ -52,8 +52,8 @@ extension Identity.Event {
       let key: UInt128 = try reader.take()
       let credential: CredentialNumber = try reader.number()
       let holder = Actor(rawValue: try reader.take())
-      let kind = Identity.CredentialKind(rawValue: try reader.take())
-      try reader.zero(7)
+      let kind = UInt8(exactly: try reader.take(UInt64.self))
+        .flatMap(Identity.CredentialKind.init(rawValue:))
       guard let holder, let kind else {
         throw .refused("a credential is of a newer version")
       }
