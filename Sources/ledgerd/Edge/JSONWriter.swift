@@ -135,12 +135,13 @@ struct JSONObjectReader: Sendable {
     return value == .null ? nil : value
   }
 
-  private func required<Value>(_ name: String, _ value: Value?) throws(JSONError) -> Value {
+  func required<Value>(_ name: String, _ value: Value?) throws(JSONError) -> Value {
     guard let value else { throw error(.missingField, name, "send it; it is absent or null") }
     return value
   }
 
-  private func error(_ code: JSONError.Code, _ name: String, _ rule: String) -> JSONError {
+  /// An error about the field called `name`: `rule` says what to do, and begins in lower case.
+  func error(_ code: JSONError.Code, _ name: String, _ rule: String) -> JSONError {
     let field = path + name
     return JSONError(code, field: field, "In \(JSONError.quoted(field)), \(rule).")
   }

@@ -34,7 +34,8 @@ struct JSONError: Error, Sendable, CustomStringConvertible {
   let code: Code
   /// Where parsing stopped, in bytes from the start. Nil when a field was refused after parsing.
   let byteOffset: Int?
-  /// The field's path, as in `fee.amount`, or the key that came twice, exactly as sent.
+  /// The field's path, as in `fee.amount`, or the key that came twice, exactly as sent. While
+  /// parsing, only the text of a string or a number has one.
   let field: String?
   /// One sentence that says what to do. Printable ASCII, under 300 bytes, safe to log.
   let message: String
@@ -213,6 +214,20 @@ private struct JSONParser {
     }
   }
 
+  /// The value of a member. What is wrong with its own text is refused by the member's path.
+  private mutating func value(of name: String) throws(JSONError) -> JSONValue {
+    do throws(JSONError) {
+      return try value()
+    } catch {
+      switch error.code {
+      case .invalidString, .invalidNumber:
+        let path = error.field.map { "\(name).\($0)" } ?? name
+        throw JSONError(error.code, at: error.byteOffset, field: path, error.message)
+      default: throw error
+      }
+    }
+  }
+
   private mutating func literal(
     _ text: StaticString, _ value: JSONValue
   ) throws(JSONError) -> JSONValue {
@@ -293,7 +308,7 @@ private struct JSONParser {
         }
         offset += 1
         skipWhitespace()
-        members.append(JSONObject.Member(name: name, value: try value()))
+        members.append(JSONObject.Member(name: name, value: try value(of: name)))
       } while try hasAnother(until: end)
     }
     close()

@@ -1,0 +1,128 @@
+import LedgerCore
+
+/// What the engine refused, as the edge says it. Exhaustive: a new refusal must choose.
+extension Rejection {
+  var reason: Reason {
+    switch self {
+    case .unitTooLarge: .unitTooLarge
+    case .linkedCommandRefused: .linkedCommandRefused
+    case .linkedKeysDiffer: .idempotencyConflict
+    case .idempotencyConflict: .idempotencyConflict
+    case .notPermitted: .notPermitted
+    case .testLedgerOnly: .testLedgerOnly
+    case .queueFull: .queueFull
+    case .refusalRateExceeded: .refusalRateExceeded
+    case .assetInvalid: .assetInvalid
+    case .amountNotPositive, .amountOutOfRange: .invalidAmount
+    case .tenantNotFound: .tenantNotFound
+    case .agentNotFound: .agentNotFound
+    case .agentNameTaken: .agentNameTaken
+    case .credentialNotFound: .credentialNotFound
+    case .credentialTaken: .credentialTaken
+    case .operatorNotFound: .operatorNotFound
+    case .walletNotFound: .walletNotFound
+    case .assetNotFound: .invalidCurrency
+    case .assetExists: .assetExists
+    case .fundingCapExceeded: .fundingCapExceeded
+    case .payeeNotFound: .payeeNotFound
+    case .selfPayment: .selfPayment
+    case .currencyDiffers: .currencyDiffers
+    case .insufficientFunds: .insufficientFunds
+    case .scheduleNotFound: .scheduleNotFound
+    case .scheduleInvalid: .scheduleInvalid
+    case .scheduleInPast: .scheduleInPast
+    }
+  }
+
+  /// The field of the request that it is about, where there is one.
+  fileprivate var field: String? {
+    switch self {
+    case .amountNotPositive, .amountOutOfRange, .insufficientFunds, .fundingCapExceeded: "amount"
+    case .assetInvalid, .assetNotFound, .currencyDiffers: "currency"
+    case .payeeNotFound, .selfPayment: "to_wallet_id"
+    case .agentNameTaken: "name"
+    case .idempotencyConflict, .linkedKeysDiffer: "idempotency_key"
+    case .unitTooLarge, .linkedCommandRefused, .notPermitted, .testLedgerOnly, .queueFull,
+      .refusalRateExceeded, .tenantNotFound, .agentNotFound, .credentialNotFound,
+      .credentialTaken, .operatorNotFound, .walletNotFound, .assetExists, .scheduleNotFound,
+      .scheduleInvalid, .scheduleInPast:
+      nil
+    }
+  }
+
+  /// Whether a refusal counts amounts, and in which unit they are told.
+  fileprivate enum Counts { case nothing, money, refusals }
+
+  fileprivate var counts: Counts {
+    switch self {
+    case .insufficientFunds, .fundingCapExceeded, .amountOutOfRange, .amountNotPositive: .money
+    case .refusalRateExceeded: .refusals
+    case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,
+      .notPermitted, .testLedgerOnly, .queueFull, .assetInvalid, .tenantNotFound, .agentNotFound,
+      .agentNameTaken, .credentialNotFound, .credentialTaken, .operatorNotFound, .walletNotFound,
+      .assetNotFound, .assetExists, .payeeNotFound, .selfPayment, .currencyDiffers,
+      .scheduleNotFound, .scheduleInvalid, .scheduleInPast:
+      .nothing
+    }
+  }
+
+  /// What to do, in a sentence. `limit` and `asked` are the numbers behind it, with their currency.
+  fileprivate func detail(limit: String, asked: String) -> String {
+    switch self {
+    case .unitTooLarge: "Send at most 1,000 linked commands with at most 4,096 events."
+    case .linkedCommandRefused: "See why another command of the same unit was refused."
+    case .linkedKeysDiffer: "Give all linked commands new idempotency keys, or all the old ones."
+    case .idempotencyConflict:
+      "Use a new idempotency key; this one was used before with another request."
+    case .notPermitted: "Use a credential whose role allows this."
+    case .testLedgerOnly: "Use a test ledger for this; real money moves here."
+    case .queueFull: "Try again in a second; too much is waiting and nothing was done."
+    case .refusalRateExceeded:
+      "Wait a minute; this agent caused \(limit) recorded refusals in the last one."
+    case .assetInvalid: "Send a code of 1 to 16 printable ASCII characters and a scale of 0 to 18."
+    case .amountNotPositive: "Send an amount greater than zero."
+    case .amountOutOfRange: "Send a smaller amount; a balance would leave what the ledger counts."
+    case .tenantNotFound: "Check the tenant; there is none of this name."
+    case .agentNotFound: "Check the agent; there is none of this id that is yours."
+    case .agentNameTaken: "Choose another name; an agent of this operator has it already."
+    case .credentialNotFound: "Check the credential; there is none of this id that is yours."
+    case .credentialTaken: "Try again; the new credential was taken already."
+    case .operatorNotFound: "Check the operator; there is none of this id."
+    case .walletNotFound: "Use a wallet of your own; there is none of this id that is yours."
+    case .assetNotFound: "Name a currency that this ledger has."
+    case .assetExists: "Use the asset that has this code already, or another code."
+    case .fundingCapExceeded: "Ask for at most \(limit); the faucet does not give \(asked) at once."
+    case .payeeNotFound: "Check the payee's wallet id; there is no such wallet."
+    case .selfPayment: "Pay to another wallet; payer and payee are the same."
+    case .currencyDiffers: "Use wallets of one currency, and name that one or none."
+    case .insufficientFunds:
+      "Pay less or add funds; with the fee this takes \(asked), and \(limit) is available."
+    case .scheduleNotFound: "Check the fee schedule; there is none of this number."
+    case .scheduleInvalid: "Send terms within their bounds, the minimum not above the maximum."
+    case .scheduleInPast: "Choose a begin that is not in the past."
+    }
+  }
+}
+
+extension Problem {
+  /// A refusal of the engine's. `event` is where it is recorded, if it is; `asset` is what its
+  /// amounts are of.
+  init(_ refusal: Refusal, event: EventNumber, isReplay: Bool, in asset: Asset?) {
+    let rejection = refusal.reason
+    let scale = rejection.counts == .money ? asset?.scale : 0
+    let unit = rejection.counts == .money ? asset.map { " \($0.code)" } ?? "" : ""
+    let text = { (amount: Amount) in scale.map { amount.text(scale: $0) } ?? "" }
+    self.init(
+      rejection.reason, field: rejection.field,
+      rejection.detail(limit: text(refusal.limit) + unit, asked: text(refusal.asked) + unit))
+    self.rejection = rejection
+    self.isReplay = isReplay
+    isFinal = event.isSome
+    if isFinal { nextAction = .newKey }
+    guard rejection.counts != .nothing, scale != nil else { return }
+    limit = refusal.limit > .zero ? text(refusal.limit) : nil
+    limit = rejection == .insufficientFunds ? text(refusal.limit) : limit
+    used = refusal.used > .zero ? text(refusal.used) : nil
+    asked = refusal.asked > .zero ? text(refusal.asked) : nil
+  }
+}

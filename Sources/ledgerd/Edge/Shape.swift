@@ -1,0 +1,202 @@
+import LedgerCore
+
+/// What a value may be: said once, checked by the reader and told by the OpenAPI document.
+enum Shape: Sendable, Equatable {
+  /// Any text without control or direction characters, in UTF-8 bytes; `lines`: may have several.
+  case text(bytes: ClosedRange<Int>, lines: Bool = false)
+  /// One of ours, such as `wallet_…`.
+  case id(TextIds.Kind)
+  /// The caller's own: printable ASCII, 1 to 255 bytes.
+  case label
+  /// A decimal above zero, as a number or a string, read exactly.
+  case amount
+  /// A decimal in an answer, as a number in its exact text.
+  case number
+  /// The text of a decimal in an answer.
+  case decimal
+  /// A currency's code.
+  case currency
+  case choice([String])
+  case whole(ClosedRange<Int>)
+  /// Any object, up to so many bytes of JSON.
+  case object(byteCountMax: Int)
+  case flag
+  case time
+  /// Of objects with these properties.
+  case list([Property])
+  /// Anything; for views that only administrators see.
+  case any
+}
+
+/// One named value of a request or an answer.
+struct Property: Sendable, Equatable {
+  let name: String
+  let shape: Shape
+  /// In a request: it must be sent. In an answer: it is always there.
+  var isRequired = true
+  let about: String
+
+  init(_ name: String, _ shape: Shape, isRequired: Bool = true, _ about: String) {
+    self.name = name
+    self.shape = shape
+    self.isRequired = isRequired
+    self.about = about
+  }
+
+  /// An amount of an answer, and its text beside it.
+  static func amount(_ name: String, _ about: String) -> [Property] {
+    [
+      Property(name, .number, about),
+      Property(name + "_text", .decimal, "The same, for readers whose numbers are doubles."),
+    ]
+  }
+}
+
+/// A declared value of a request, and how it is read. Handlers ask for it by this declaration, so
+/// what is documented, what is checked and what is used are the same.
+struct Field<Value: Sendable>: Sendable {
+  fileprivate typealias Read = @Sendable (inout JSONObjectReader) throws(JSONError) -> Value
+
+  let property: Property
+  fileprivate let read: Read
+
+  fileprivate init(_ property: Property, _ read: @escaping Read) {
+    self.property = property
+    self.read = read
+  }
+
+  /// The same field, refused where it is absent.
+  func required<Wrapped>() -> Field<Wrapped> where Value == Wrapped? {
+    let (name, read) = (property.name, read)
+    return Field<Wrapped>(Property(name, property.shape, property.about)) {
+      reader throws(JSONError) in
+      try reader.required(name, try read(&reader))
+    }
+  }
+}
+
+extension Field where Value == String? {
+  static func text(
+    _ name: String, bytes: ClosedRange<Int>, lines: Bool = false, _ about: String
+  ) -> Field {
+    let shape = Shape.text(bytes: bytes, lines: lines)
+    return Field(Property(name, shape, isRequired: false, about)) { reader throws(JSONError) in
+      guard let text = try reader.optionalString(name, bytes: bytes) else { return nil }
+      guard DisplayText.isClean(text, lines: lines) else {
+        throw reader.error(.invalidString, name, "send no control or direction characters")
+      }
+      return text
+    }
+  }
+
+  static func id(_ name: String, _ kind: TextIds.Kind, _ about: String) -> Field {
+    ascii(Property(name, .id(kind), isRequired: false, about))
+  }
+
+  static func label(_ name: String, _ about: String) -> Field {
+    ascii(Property(name, .label, isRequired: false, about))
+  }
+
+  static func currency(_ name: String, _ about: String) -> Field {
+    ascii(Property(name, .currency, isRequired: false, about))
+  }
+
+  private static func ascii(_ property: Property) -> Field {
+    Field(property) { reader throws(JSONError) in try reader.optionalAsciiId(property.name) }
+  }
+
+  /// Its text; how many decimals it may have is known where its asset is.
+  static func amount(_ name: String, _ about: String) -> Field {
+    Field(Property(name, .amount, isRequired: false, about)) { reader throws(JSONError) in
+      guard let text = try reader.optionalAmountText(name) else { return nil }
+      guard text.utf8.contains(where: { (UInt8(ascii: "1")...UInt8(ascii: "9")).contains($0) })
+      else { throw reader.error(.invalidAmount, name, "send an amount greater than zero") }
+      return text
+    }
+  }
+
+  static func choice(_ name: String, _ values: [String], _ about: String) -> Field {
+    Field(Property(name, .choice(values), isRequired: false, about)) { reader throws(JSONError) in
+      guard let text = try reader.optionalString(name, bytes: 0...255) else { return nil }
+      guard values.contains(text) else {
+        throw reader.error(.outOfRange, name, "send " + values.joined(separator: " or "))
+      }
+      return text
+    }
+  }
+}
+
+extension Field where Value == Int? {
+  static func whole(_ name: String, _ range: ClosedRange<Int>, _ about: String) -> Field {
+    Field(Property(name, .whole(range), isRequired: false, about)) { reader throws(JSONError) in
+      try reader.optionalInt(name, in: range)
+    }
+  }
+}
+
+extension Field where Value == JSONValue? {
+  static func object(_ name: String, byteCountMax: Int, _ about: String) -> Field {
+    let shape = Shape.object(byteCountMax: byteCountMax)
+    return Field(Property(name, shape, isRequired: false, about)) { reader throws(JSONError) in
+      guard let object: JSONObject = try reader.optionalObject(name) else { return nil }
+      let value = JSONValue.object(object)
+      guard value.bytes.count <= byteCountMax else {
+        throw reader.error(.outOfRange, name, "send at most \(byteCountMax) bytes of JSON")
+      }
+      return value
+    }
+  }
+}
+
+// MARK: - Reading
+
+/// A field of any type, as a route lists it.
+protocol AnyField: Sendable {
+  var property: Property { get }
+  func read(_ reader: inout JSONObjectReader, into input: inout Input) throws(JSONError)
+}
+
+extension Field: AnyField {
+  func read(_ reader: inout JSONObjectReader, into input: inout Input) throws(JSONError) {
+    input.slots[property.name] = Slot(value: try read(&reader))
+  }
+}
+
+private struct Slot<Value: Sendable>: Sendable {
+  let value: Value
+}
+
+/// What a request said, checked: the values of the fields that its route declares.
+struct Input: Sendable {
+  fileprivate var slots: [String: any Sendable] = [:]
+
+  /// Reads `fields` from an object, which may have no others.
+  mutating func read(_ fields: [any AnyField], from object: JSONObject) throws(JSONError) {
+    var reader = try JSONObjectReader(.object(object))
+    for field in fields { try field.read(&reader, into: &self) }
+    try reader.finish()
+  }
+
+  subscript<Value>(field: Field<Value>) -> Value {
+    guard let slot = slots[field.property.name] as? Slot<Value> else {
+      preconditionFailure("the route does not declare \(field.property.name)")
+    }
+    return slot.value
+  }
+}
+
+/// Text that people will read: names and descriptions.
+enum DisplayText {
+  /// Whether nothing in it moves a cursor, hides, or turns the direction of what follows.
+  static func isClean(_ text: String, lines: Bool) -> Bool {
+    text.unicodeScalars.allSatisfy { scalar in
+      switch scalar.value {
+      case 0x09, 0x0A: lines
+      case 0..<0x20, 0x7F..<0xA0, 0x061C, 0x200E, 0x200F, 0x2028, 0x2029, 0x202A...0x202E,
+        0x2066...0x2069, 0xFEFF:
+        false
+      default: true
+      }
+    }
+  }
+}

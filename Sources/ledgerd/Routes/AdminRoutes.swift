@@ -1,0 +1,201 @@
+import LedgerCore
+import Projections
+
+/// What only looks, for `ledgerctl` beside a running daemon (`design.md` 4.12). On the Unix socket
+/// only: on the port these paths are not known.
+enum AdminRoutes {
+  static let wallet: Field<String> = Field.label(
+    "wallet", "A wallet's text id or number."
+  ).required()
+  static let event: Field<String> = Field.label(
+    "event", "An event's number, or a payment's text id."
+  ).required()
+  static let from = Field.whole("from", 1...Int.max, "The first event's number; 1 where not said.")
+  static let before = Field.whole("before", 1...Int.max, "Only events before this one.")
+  static let limit = Field.whole("limit", 1...1_000, "At most so many; 100 where it is not said.")
+
+  static let all = [status, findWallet, balance, history, events, findEvent]
+
+  static let status = Route(
+    method: .get, path: "/admin/status", name: "adminStatus",
+    summary: "Says how far the ledger is.", who: .administrator,
+    answer: [
+      Property("head", .whole(1...Int.max), "The newest durable event's number."),
+      Property("root", .label, "The root of the tree over all events up to it, in hex."),
+      Property("time", .time, "When it was recorded."),
+      Property("bytes", .whole(1...Int.max), "How much of the log's data file is in use."),
+      Property("counts", .any, "How much there is of everything, by name."),
+      Property("projections", .whole(0...Int.max), "The newest event that the views have seen."),
+      Property("hosting", .choice(Settings.Hosting.allCases.map(\.rawValue)), "Where it runs."),
+    ],
+    handle: { call throws(Problem) in try await status(call) })
+
+  static let findWallet = Route(
+    method: .get, path: "/admin/wallets/{wallet}", name: "adminWallet",
+    summary: "A wallet as the engine holds it.", who: .administrator, parameters: [wallet],
+    answer: [
+      Property("wallet", .whole(1...Int.max), "Its number."),
+      Property("wallet_id", .id(.wallet), "Its text id."),
+      Property("agent", .whole(1...Int.max), "Whose it is."),
+      Property("agent_id", .id(.agent), "The agent's text id."),
+      Property("tenant", .whole(1...Int.max), "The agent's tenant."),
+      Property("currency", .currency, "What it holds."),
+      Property("opened", .whole(1...Int.max), "The event that opened it."),
+    ] + Property.amount("available", "Spendable.") + Property.amount("held", "Reserved."),
+    errors: [.walletNotFound], handle: { call throws(Problem) in try await findWallet(call) })
+
+  static let balance = Route(
+    method: .get, path: "/admin/wallets/{wallet}/balance", name: "adminBalance",
+    summary: "A wallet's balance from the views.", who: .administrator, parameters: [wallet],
+    answer: WalletRoutes.balance.answer, errors: [.walletNotFound, .projectionBehind],
+    handle: { call throws(Problem) in
+      Answer(try await WalletRoutes.balance(of: WalletFacts(try await find(call)), call.backend))
+    })
+
+  static let history = Route(
+    method: .get, path: "/admin/wallets/{wallet}/history", name: "adminHistory",
+    summary: "Every event that touched a wallet, newest first.", who: .administrator,
+    parameters: [wallet], query: [before, limit],
+    answer: [
+      Property("events", .list(EventView.properties), "The page."),
+      Property(
+        "next", .whole(1...Int.max), isRequired: false, "Send it as before for the next page."),
+    ],
+    errors: [.walletNotFound, .projectionBehind],
+    handle: { call throws(Problem) in try await history(call) })
+
+  static let events = Route(
+    method: .get, path: "/admin/events", name: "adminEvents",
+    summary: "Events in the order of the log.", who: .administrator, query: [from, limit],
+    answer: [
+      Property("events", .list(EventView.properties), "The page; empty at the end."),
+      Property("head", .whole(1...Int.max), "The newest durable event's number."),
+    ],
+    handle: { call throws(Problem) in try await events(call) })
+
+  static let findEvent = Route(
+    method: .get, path: "/admin/events/{event}", name: "adminEvent",
+    summary: "One event with the text beside it.", who: .administrator, parameters: [event],
+    answer: EventView.properties,
+    errors: [.eventNotFound], handle: { call throws(Problem) in try await findEvent(call) })
+
+  // MARK: - Handlers
+
+  private static func status(_ call: Call) async throws(Problem) -> Answer {
+    let backend = call.backend
+    let (head, counts, byteCount) = try await backend.read { () throws(LedgerFailure) in
+      let counts = try await backend.engine.counts()
+      return (try backend.engine.treeHead(), counts, try backend.engine.byteCount())
+    }
+    var members = Members()
+    members.integer("head", head.last.rawValue)
+    members.string("root", head.root.hex)
+    members.time("time", head.time)
+    members.integer("bytes", byteCount)
+    members.value("counts", view(counts))
+    members.integer("projections", backend.projections.position.rawValue)
+    members.string("hosting", backend.settings.hosting.rawValue)
+    return Answer(members.json)
+  }
+
+  private static func view(_ counts: Counts) -> JSONValue {
+    var members = Members()
+    members.integer("head", counts.head)
+    members.integer("tenants", counts.tenants)
+    members.integer("agents", counts.agents)
+    members.integer("operators", counts.operators)
+    members.integer("wallets", counts.wallets)
+    members.integer("payees", counts.payees)
+    members.integer("timers", counts.timers)
+    members.integer("feeSchedule", counts.feeSchedule)
+    members.bool("livemode", counts.livemode)
+    return members.json
+  }
+
+  private static func find(_ call: Call) async throws(Problem) -> Wallet {
+    let text = call[wallet]
+    let raw = UInt64(text) ?? call.backend.ids.number(.wallet, text) ?? 0
+    let found = try await call.backend.read { () throws(LedgerFailure) in
+      try await call.backend.engine.wallet(WalletNumber(raw))
+    }
+    guard let found else {
+      throw Problem(
+        .walletNotFound, field: wallet.property.name, "Send a wallet's text id or its number.")
+    }
+    return found
+  }
+
+  private static func findWallet(_ call: Call) async throws(Problem) -> Answer {
+    let wallet = try await find(call)
+    let ids = call.backend.ids
+    var members = Members()
+    members.integer("wallet", wallet.number.rawValue)
+    members.string("wallet_id", ids.text(.wallet, wallet.number.rawValue))
+    members.integer("agent", wallet.agent.rawValue)
+    members.string("agent_id", ids.text(.agent, wallet.agent.rawValue))
+    members.integer("tenant", wallet.tenant.rawValue)
+    members.string("currency", wallet.asset.code.description)
+    members.amount("available", wallet.available, of: wallet.asset)
+    members.amount("held", wallet.held, of: wallet.asset)
+    members.integer("opened", wallet.opened.rawValue)
+    return Answer(members.json)
+  }
+
+  private static func history(_ call: Call) async throws(Problem) -> Answer {
+    let wallet = try await find(call)
+    let start = call[before].map { EventNumber(UInt64($0)) }
+    let page = try await call.backend.view { () throws(ProjectionFailure) in
+      try await call.backend.projections.timeline(
+        of: wallet.number, before: start, limit: call[limit] ?? 100)
+    }
+    var members = Members()
+    members.value("events", try await views(page.events, call.backend))
+    members.integer("next", page.next?.rawValue)
+    return Answer(members.json)
+  }
+
+  private static func events(_ call: Call) async throws(Problem) -> Answer {
+    let engine = call.backend.engine
+    let first = EventNumber(UInt64(call[from] ?? 1))
+    let page = try await call.backend.read { () throws(LedgerFailure) in
+      try engine.events(from: first, limit: call[limit] ?? 100)
+    }
+    var members = Members()
+    members.value("events", try await views(page, call.backend))
+    members.integer("head", engine.head.rawValue)
+    return Answer(members.json)
+  }
+
+  private static func findEvent(_ call: Call) async throws(Problem) -> Answer {
+    let text = call[event]
+    let raw = UInt64(text) ?? call.backend.ids.number(.payment, text) ?? 0
+    let engine = call.backend.engine
+    let found = try await call.backend.read { () throws(LedgerFailure) in
+      try engine.event(EventNumber(raw))
+    }
+    guard let found else {
+      throw Problem(
+        .eventNotFound, field: event.property.name,
+        "Send an event's number up to \(engine.head), or a payment's text id.")
+    }
+    return Answer(try await view(found, call.backend))
+  }
+
+  private static func views(
+    _ events: [Recorded], _ backend: Backend
+  ) async throws(Problem) -> JSONValue {
+    var rows: [JSONValue] = []
+    for event in events { rows.append(try await view(event, backend)) }
+    return .array(rows)
+  }
+
+  private static func view(
+    _ event: Recorded, _ backend: Backend
+  ) async throws(Problem) -> JSONValue {
+    let text = try await backend.read { () throws(LedgerFailure) in
+      try backend.engine.text(of: event.number)
+    }
+    let assets = try await backend.assets.all()
+    return EventView(event: event, ids: backend.ids, assets: assets, text: text).json
+  }
+}

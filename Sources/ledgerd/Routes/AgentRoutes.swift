@@ -1,0 +1,82 @@
+import Foundation
+import LedgerCore
+
+/// Agents: registered by anyone, each with a default wallet and two keys [AP-08, AP-09].
+enum AgentRoutes {
+  static let name: Field<String> = Field.text(
+    "name", bytes: 1...255, "The agent's name, unique among the agents of its operator."
+  ).required()
+  static let tenant = Field.text(
+    "operator", bytes: 1...255, "Whose agent it is. Without one, it is its own operator.")
+  static let metadata = Field.object(
+    "metadata", byteCountMax: 16_384, "Anything to keep with the agent, as JSON.")
+  static let currency = Field.currency(
+    "currency", "What the agent's wallet holds; USD where it is not said.")
+
+  static let all = [register]
+
+  static let register = Route(
+    method: .post, path: "/v1/agents", name: "registerAgent",
+    summary: "Registers an agent with a wallet and two keys, which are shown once.",
+    who: .everyoneOrOperator, body: [name, tenant, metadata, currency, Route.key],
+    keys: .idempotencyKeyOrRequestId, status: 201,
+    answer: [
+      Property("id", .id(.agent), "The agent."),
+      Property("name", .text(bytes: 1...255), "Its name."),
+      Property("operator", .text(bytes: 1...255), isRequired: false, "Whose agent it is."),
+      Property("wallet_id", .id(.wallet), "Its wallet, empty."),
+      Property("currency", .currency, "What the wallet holds."),
+      Property("api_key", .label, "Acts as the agent: send it as a bearer token. Shown once."),
+      Property("secret_key", .label, "Manages the agent's keys, and nothing else. Shown once."),
+      Property(
+        "next_action", .choice([NextAction.rotate.rawValue]), isRequired: false,
+        "Said where the keys were shown before and are lost."),
+      Property("metadata", .object(byteCountMax: 16_384), isRequired: false, "As it was sent."),
+      Property("created_at", .time, "When the agent was registered."),
+    ],
+    errors: [.agentNameTaken, .credentialTaken, .invalidCurrency],
+    handle: { call throws(Problem) in try await register(call) })
+
+  /// In place of a secret that is not shown a second time.
+  static let alreadyShown = "already_shown"
+
+  private static func register(_ call: Call) async throws(Problem) -> Answer {
+    let backend = call.backend
+    let preparation = backend.engine.preparation
+    let asset = try await backend.assets.asset(
+      coded: call[currency] ?? "USD", field: currency.property.name)
+    let name = call[name].precomposedStringWithCanonicalMapping
+    // Where strangers meet, a name alone makes nobody a member of a tenant.
+    let mayJoin = backend.settings.hosting == .local || call.principal != nil
+    let tenant = mayJoin ? call[tenant]?.precomposedStringWithCanonicalMapping : nil
+    let apiKey = Credential(.apiKey, livemode: backend.isLive)
+    let secretKey = Credential(.secretKey, livemode: backend.isLive)
+    let metadata = call[metadata].map { String(decoding: $0.bytes, as: UTF8.self) }
+
+    let (event, isReplay) = try await backend.submit(
+      .identity(
+        .registerAgent(
+          tenant: tenant.map { preparation.hash(tenant: $0) } ?? 0,
+          name: tenant.map { preparation.hash(agent: name, tenant: $0) } ?? 0,
+          asset: asset.number, apiKey: preparation.hash(credential: apiKey.text),
+          secretKey: preparation.hash(credential: secretKey.text))),
+      by: call.principal?.actor ?? .anonymous, key: call.key,
+      text: [name, tenant ?? "", metadata ?? ""], registering: tenant.map { [$0] } ?? [])
+    guard case .identity(.agentRegistered(let agent, _, let wallet, _, _, _)) = event.event else {
+      preconditionFailure("registering an agent ends in another event")
+    }
+
+    var members = Members()
+    members.string("id", backend.ids.text(.agent, agent.rawValue))
+    members.string("name", name)
+    members.string("operator", tenant)
+    members.string("wallet_id", backend.ids.text(.wallet, wallet.rawValue))
+    members.string("currency", asset.code.description)
+    members.string("api_key", isReplay ? alreadyShown : apiKey.text)
+    members.string("secret_key", isReplay ? alreadyShown : secretKey.text)
+    members.string("next_action", isReplay ? NextAction.rotate.rawValue : nil)
+    members.value("metadata", call[Self.metadata])
+    members.time("created_at", event.header.time)
+    return Answer(members.json, isReplay: isReplay)
+  }
+}
