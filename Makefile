@@ -3,6 +3,7 @@
 .PHONY: run test lint bench format setup
 
 run: setup  # serves on 127.0.0.1:3100, the data in ./data
+	swift build --configuration release --product ledgerctl
 	swift build --configuration release --product ledgerd
 	.build/release/ledgerd --data ./data
 

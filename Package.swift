@@ -68,6 +68,12 @@ let package = Package(
     .testTarget(
       name: "ProjectionsTests", dependencies: ["Projections", "LedgerCore"],
       swiftSettings: settings),
+    // The README's program, and what checks that it is and that it runs.
+    .executableTarget(
+      name: "ReadmeSnippet", dependencies: ["LedgerCore"], path: "Tests/ReadmeSnippet",
+      swiftSettings: settings),
+    .testTarget(
+      name: "ReadmeTests", dependencies: ["ReadmeSnippet", "ledgerd"], swiftSettings: settings),
     .testTarget(
       name: "SimulationTests", dependencies: ["LedgerCore"], swiftSettings: settings),
     .executableTarget(

@@ -33,7 +33,8 @@ public enum Payments {
     /// The request's first text is the description.
     /// - `asset`: the currency named, or none for the payer's own [AP-17].
     case pay(
-      from: WalletNumber, to: Recipient, amount: Amount, asset: AssetNumber, rail: Rail)
+      from: WalletNumber, to: Recipient, amount: Amount, asset: AssetNumber = .none,
+      rail: Rail = .internal)
   }
 
   // MARK: - Events

@@ -16,7 +16,8 @@ public enum Wallets {
     ///
     /// - `asset`: the currency named, or none for the wallet's own.
     /// - `cap`: the most that one call may give [AP-13], a setting of whoever calls.
-    case fund(WalletNumber, amount: Amount, asset: AssetNumber, cap: Amount)
+    case fund(
+      WalletNumber, amount: Amount, asset: AssetNumber = .none, cap: Amount = .commandMax)
     /// Adds an asset with `scale` decimals, 0 to 18. Staff only.
     case addAsset(AssetCode, scale: UInt8)
   }
