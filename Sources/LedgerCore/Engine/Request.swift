@@ -22,6 +22,12 @@ public struct Request: Sendable {
     self.key = key
     self.texts = texts
   }
+
+  /// How many bytes of ciphertext it brings.
+  @inline(__always)
+  var textByteCount: Int {
+    texts.isEmpty ? 0 : texts.reduce(0) { $0 + $1.ciphertext.count }
+  }
 }
 
 /// Text as the log keeps it: a commitment for the frame, ciphertext for the `notes` database.

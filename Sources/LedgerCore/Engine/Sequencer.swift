@@ -92,7 +92,7 @@ struct Sequencer: ~Copyable {
       if inUnit { return .refused(error, event: .none, isReplay: false) }
       return try refuse(request, error)
     }
-    if !batch.hasRoom(for: decision.count) {
+    if !batch.hasRoom(for: decision.count, textByteCount: request.textByteCount) {
       if inUnit {
         return .refused(Refusal(.unitTooLarge), event: .none, isReplay: false)
       }
@@ -169,7 +169,8 @@ struct Sequencer: ~Copyable {
     try fireDueTimers()
     if let known = try knownUnit(requests) { return known }
     let eventCountMax = min(requests.count * Decision.eventCountMax, 4_096)
-    if !batch.hasRoom(for: eventCountMax) { try commit() }
+    let textByteCount = requests.reduce(0) { $0 + $1.textByteCount }
+    if !batch.hasRoom(for: eventCountMax, textByteCount: textByteCount) { try commit() }
     ledger.reserve(eventCountMax)
     fingerprints.reserve(requests.count)
     let mark = batch.mark

@@ -50,10 +50,14 @@ struct Batch: ~Copyable {
   /// The number that the next event gets.
   var next: EventNumber { EventNumber(first.rawValue + UInt64(count)) }
 
-  /// Whether `events` more with `bodyByteCount` bytes of bodies surely fit.
+  /// The most bytes of sealed texts in one batch, so that a commit stays short.
+  static let textByteCountMax = 4 << 20
+
+  /// Whether `events` more with `bodyByteCount` bytes of bodies and so many of texts surely fit.
   @inline(__always)
-  func hasRoom(for events: Int, bodyByteCount: Int = 0) -> Bool {
+  func hasRoom(for events: Int, bodyByteCount: Int = 0, textByteCount: Int = 0) -> Bool {
     count + events <= Block.eventCountMax
+      && texts.count + textByteCount <= Self.textByteCountMax
       && framesByteCount + events * Frame.fixedByteCountMax + bodyByteCount
         <= Block.framesByteCountMax
   }
