@@ -83,6 +83,47 @@ struct ProcessTests {
     }
   }
 
+  /// The disk gives back other bytes than were written: the code of a payment's event is changed
+  /// under the running program, and then its idempotency key asks for that event.
+  @Test func `a failed ledger answers that the outcome is unknown, and ends it with 74`()
+    async throws
+  {
+    try await Program.run { program in
+      let ann = try await program.post("/v1/agents", #"{"name":"ann"}"#)
+      let bob = try await program.post("/v1/agents", #"{"name":"bob"}"#)
+      let (from, to) = (try #require(ann["wallet_id"]?.text), try #require(bob["wallet_id"]?.text))
+      let key = try #require(ann["api_key"]?.text)
+      let fund = #"{"amount":10,"source":"test_faucet"}"#
+      _ = try await program.post("/v1/wallets/\(from)/fund", fund, key: key)
+      let body =
+        #"{"from_wallet_id":"\#(from)","to_wallet_id":"\#(to)","amount":5"#
+        + #","idempotency_key":"k"}"#
+      #expect(try await program.post("/v1/payments", body, key: key)["status"] == "completed")
+
+      // Amount and fee, sixteen bytes each, lead the payload. Before it are the idempotency key's
+      // 24 bytes and of the header's 24 the last six, which begin with the event's code.
+      let path = program.directory + "/log/data.mdb"
+      let data = try #require(FileManager.default.contents(atPath: path))
+      let amounts = Self.littleEndian(5_000_000_000) + Self.littleEndian(20_000_000)
+      let file = try #require(FileHandle(forUpdatingAtPath: path))
+      var found = data.range(of: Data(amounts))
+      try #require(found != nil)
+      while let place = found {
+        try file.seek(toOffset: UInt64(place.lowerBound - 30))
+        try file.write(contentsOf: Data([0xFF, 0xFF]))
+        found = data.range(of: Data(amounts), in: place.upperBound..<data.endIndex)
+      }
+
+      let answer = try await program.post("/v1/payments", body, key: key)
+      #expect(answer["code"] == "OUTCOME_UNKNOWN" && answer["next_action"] == "retry_same_key")
+      #expect(program.wait() == 74)
+    }
+  }
+
+  private static func littleEndian(_ value: UInt64) -> [UInt8] {
+    (0..<16).map { $0 < 8 ? UInt8(truncatingIfNeeded: value >> UInt64($0 * 8)) : 0 }
+  }
+
   @Test func `a request in flight is answered before it stops`() async throws {
     try await Program.run { program in
       let body = #"{"name":"ann"}"#
@@ -177,6 +218,16 @@ private final class Program: Sendable {
     let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
       .connect(host: "127.0.0.1", port: port) { Self.wrapped($0) }
     return try await Self.ask(channel, request, rest, between)
+  }
+
+  /// Sends a body, and reads the JSON that is answered.
+  func post(_ path: String, _ body: String, key: String? = nil) async throws -> JSONValue {
+    let credential = key.map { "Authorization: Bearer \($0)\r\n" } ?? ""
+    let answer = try await ask(
+      "POST \(path) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\(credential)"
+        + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
+    let parts = answer.components(separatedBy: "\r\n\r\n")
+    return try JSONValue.parse(Array((parts.last ?? "").utf8))
   }
 
   func askSocket(_ request: String) async throws -> String {
