@@ -55,10 +55,12 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
       name: "LedgerCoreTests",
       dependencies: [
-        "LedgerCore", "CLedger", "KillTarget", .product(name: "Crypto", package: "swift-crypto"),
+        "LedgerCore", "CLedger", "KillTarget", "TestSupport",
+        .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: settings),
     // A process for the tests above to kill, and one in which damaged files may crash.
@@ -73,7 +75,8 @@ let package = Package(
       name: "ReadmeSnippet", dependencies: ["LedgerCore"], path: "Tests/ReadmeSnippet",
       swiftSettings: settings),
     .testTarget(
-      name: "ReadmeTests", dependencies: ["ReadmeSnippet", "ledgerd"], swiftSettings: settings),
+      name: "ReadmeTests", dependencies: ["ReadmeSnippet", "TestSupport", "ledgerd"],
+      swiftSettings: settings),
     .testTarget(
       name: "SimulationTests", dependencies: ["LedgerCore"], swiftSettings: settings),
     .executableTarget(
@@ -96,7 +99,7 @@ let package = Package(
     .testTarget(
       name: "ledgerdTests",
       dependencies: [
-        "LedgerCore", "ledgerd",
+        "LedgerCore", "TestSupport", "ledgerd",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 
 /// A `KillTarget` process: what it wrote so far, and how it ended.
 final class Child: Sendable {
@@ -13,18 +14,10 @@ final class Child: Sendable {
     case signal(Int32)
   }
 
-  /// Beside the running test bundle, where SwiftPM puts every product of a build.
-  private static let path: String = {
-    let bundle = ProcessInfo.processInfo.arguments.first { $0.hasSuffix(".xctest") }
-    let own =
-      bundle ?? (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
-    return URL(filePath: own ?? ".").deletingLastPathComponent().path + "/KillTarget"
-  }()
-
   /// Starts `KillTarget` with these arguments.
   init(_ arguments: [String]) throws {
     process = Process()
-    process.executableURL = URL(filePath: Self.path)
+    process.executableURL = Products.url("KillTarget")
     process.arguments = arguments
     let pipe = Pipe()
     process.standardOutput = pipe

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Goal: what the README says can be pasted works as it says.
@@ -7,9 +8,6 @@ import Testing
 @Suite(.serialized) struct ReadmeTests {
   private static let root = URL(filePath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
-  /// Where the tests' own executables lie.
-  private static let products = Bundle(for: Anchor.self).bundleURL.deletingLastPathComponent()
-  private final class Anchor {}
 
   private static func snippet(_ language: String) throws -> String {
     let text = try String(contentsOf: root.appending(path: "README.md"), encoding: .utf8)
@@ -45,7 +43,7 @@ import Testing
     #expect(try Self.snippet("swift") == String(contentsOf: source, encoding: .utf8))
     let directory = try Self.directory()
     defer { try? FileManager.default.removeItem(at: directory) }
-    let program = Self.products.appending(path: "ReadmeSnippet")
+    let program = Products.url("ReadmeSnippet")
     let (code, output) = try Self.run(program, [], in: directory)
     #expect(code == 0)
     #expect(output == "94.98\n")
@@ -62,7 +60,7 @@ import Testing
     }
     let port = Int.random(in: 20_000..<60_000)
     let daemon = Process()
-    daemon.executableURL = Self.products.appending(path: "ledgerd")
+    daemon.executableURL = Products.url("ledgerd")
     daemon.arguments = ["--data", directory.path + "/data", "--port", "\(port)"]
     try daemon.run()
     defer {

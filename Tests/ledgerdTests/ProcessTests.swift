@@ -1,14 +1,14 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import TestSupport
 import Testing
 
 @testable import ledgerd
 
 /// Goal: the program itself starts, serves, refuses and stops as its documentation says.
 /// Method: the built executable as a process, raw bytes over its port and its socket.
-@Suite(.enabled(if: Program.url != nil, "ledgerd is not built beside the tests"))
-struct ProcessTests {
+@Suite struct ProcessTests {
   @Test func `it serves until it is told to stop, and leaves no socket`() async throws {
     try await Program.run { program in
       let health = try await program.ask(
@@ -142,14 +142,7 @@ private final class Program: Sendable {
   let pid: Int32
   private let process: Process
 
-  /// Where the build put it: beside the test bundle.
-  static let url: URL? = {
-    let bundle = ProcessInfo.processInfo.arguments.first { $0.contains(".xctest") }
-    guard let bundle, let end = bundle.range(of: ".xctest") else { return nil }
-    let url = URL(filePath: String(bundle[..<end.lowerBound])).deletingLastPathComponent()
-      .appending(path: "ledgerd")
-    return FileManager.default.isExecutableFile(atPath: url.path) ? url : nil
-  }()
+  private static let url = Products.url("ledgerd")
 
   private init(_ process: Process, _ directory: String, _ port: Int) {
     self.process = process
