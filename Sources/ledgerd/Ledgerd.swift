@@ -10,10 +10,10 @@ struct Ledgerd: AsyncParsableCommand {
     commandName: "ledgerd",
     abstract: "Serves a ledger over HTTP, and over a Unix socket in its directory.",
     discussion: """
-      Every setting can be an argument, a variable such as LEDGER_PORT, or a member of
+      Every setting can be an argument, a variable such as LEDGER_PORT, or a member of \
       DIR/config.json such as "port"; the first that says it counts. Unknown ones are refused.
 
-      Exit codes: 0 stopped, 64 usage, 74 disk or network failed, 75 in use by another process,
+      Exit codes: 0 stopped, 64 usage, 74 disk or network failed, 75 in use by another process, \
       78 refused configuration or format.
       """)
 

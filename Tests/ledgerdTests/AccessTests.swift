@@ -63,6 +63,8 @@ import Testing
           key: key)
         #expect(reply.status == 403 && reply["reason"] == "not_permitted")
       }
+      let list = try await scene.get("/v1/payments", key: try scene.operatorKey)
+      #expect(list.status == 400 && list["field"] == "wallet_id")
       let funded = try await scene.post(
         "/v1/wallets/\(bob.wallet)/fund", #"{"amount":1,"source":"test_faucet"}"#,
         key: try scene.operatorKey)

@@ -129,6 +129,11 @@ enum PaymentRoutes {
     if let text = call[walletId] {
       wallet = try await backend.wallet(text, seenBy: call.holder)
     } else {
+      guard call.holder.wallet.isSome else {
+        throw Problem(
+          .missingField, field: walletId.property.name,
+          "In \"wallet_id\", say whose payments; an operator has no wallet.")
+      }
       wallet = try await backend.wallet(call.holder.wallet, seenBy: call.holder)
     }
     var before: EventNumber?
