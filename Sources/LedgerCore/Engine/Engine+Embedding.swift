@@ -31,9 +31,11 @@ extension Engine {
     let outcome = try await submit(
       .identity(command), by: .anonymous, text: [name], registering: tenant.map { [$0] } ?? [])
     let recorded = try outcome.done()
-    guard
-      case .identity(.agentRegistered(let agent, let tenant, let wallet, _, _, _)) = recorded.event
-    else { preconditionFailure("registering an agent ends in its event") }
+    let event = recorded.event
+    guard case .identity(.agentRegistered(let agent, let tenant, let wallet, _, _, _)) = event
+    else {
+      preconditionFailure("registering an agent ends in its event")
+    }
     return Agent(number: agent, tenant: tenant, wallet: wallet, registered: recorded.number)
   }
 }
