@@ -80,8 +80,9 @@ extension Fold {
           let from = progress.position
           try tape.walk(
             from: EventNumber(from.rawValue + 1), through: end, blockCountMax: Self.blockCountMax
-          ) { number, event throws(StorageError) in
-            try apply(number, event, transaction)
+          ) { header, event throws(StorageError) in
+            try apply(header.number, event, transaction)
+            progress.time = header.time
             return true
           }
           guard progress.position > from else {

@@ -12,7 +12,7 @@ typealias Transaction = Environment.Transaction
 /// | `accounts` | kind, asset and number of a system account | its balance, 2 words |
 /// | `timelines` | (entry - 1) / 126 | 126 times 2 words: event, previous entry of the wallet |
 /// | `latest` | (wallet - 1) / 252 | the newest entry of 252 wallets |
-/// | `meta` | 0 | format, ledger id 2, position, number of entries |
+/// | `meta` | 0 | format, ledger id 2, position, number of entries, time of that event |
 ///
 /// Wallets have dense numbers, so a row holds many of them: two rows of 2,016 bytes fill a page of
 /// LMDB's, and a batch that touches neighbours writes them once.
@@ -25,7 +25,7 @@ enum Layout {
   static let names = ["balances", "accounts", "timelines", "latest", "meta"]
 
   /// Raised whenever rows change their meaning; older ones are then rebuilt.
-  static let format: UInt64 = 1
+  static let format: UInt64 = 2
 
   /// Words of a row in `balances`, `timelines` and `latest`.
   static let rowWordCount = 252
@@ -34,7 +34,7 @@ enum Layout {
   static let entriesPerRow = UInt64(rowWordCount / 2)
   static let latestPerRow = UInt64(rowWordCount)
   static let accountWordCount = 2
-  static let metaWordCount = 5
+  static let metaWordCount = 6
 }
 
 /// How far the rows are: the one row of `meta`, written in the transaction of the rows themselves.
@@ -45,11 +45,15 @@ struct Progress: Equatable {
   var position: EventNumber
   /// How many entries the timelines have.
   var entryCount: UInt64
+  /// When that event was recorded: a log that was restored and went on otherwise has another event
+  /// of this number.
+  var time: Timestamp
 
   init(ledger: UInt128) {
     self.ledger = ledger
     position = .none
     entryCount = 0
+    time = .none
   }
 
   /// Reads the row; `nil` where there is none or one of another format.
@@ -61,12 +65,13 @@ struct Progress: Equatable {
     ledger = UInt128(words[2]) << 64 | UInt128(words[1])
     position = EventNumber(words[3])
     entryCount = words[4]
+    time = Timestamp(nanoseconds: words[5])
   }
 
   func write(_ transaction: Transaction) throws(StorageError) {
     let words = [
       Layout.format, UInt64(truncatingIfNeeded: ledger), UInt64(truncatingIfNeeded: ledger >> 64),
-      position.rawValue, entryCount,
+      position.rawValue, entryCount, time.nanoseconds,
     ]
     try transaction.put(Layout.meta, 0, words, 0..<words.count)
   }

@@ -48,7 +48,7 @@ public final class Projections: Sendable {
   ///
   /// Returns at once; a read waits for the rows to catch up (see ``position``). What lies there and
   /// cannot be trusted or used is thrown away and rebuilt: after a power loss, of another ledger,
-  /// of another format, ahead of the log.
+  /// of another format, ahead of the log or of a log that went on otherwise.
   /// - Throws: ``StorageError/locked(holder:)`` where this process has it open already,
   ///   ``StorageError/call(_:code:message:)`` where the directory cannot be used.
   public static func open(
@@ -66,7 +66,7 @@ public final class Projections: Sendable {
       let progress = try kept.environment.read { transaction throws(StorageError) in
         try Progress(transaction)
       }
-      if let progress, progress.ledger == engine.ledger, progress.position <= engine.head {
+      if let progress, progress.ledger == engine.ledger, try isOfThisLog(progress, engine) {
         return Projections(directory, engine, kept, progress)
       }
       if !kept.wasKept {
@@ -79,6 +79,19 @@ public final class Projections: Sendable {
     let empty = try DisposableStore(
       directory, databases: Layout.names, mapByteCount: mapByteCount, keeps: false)
     return Projections(directory, engine, empty, Progress(ledger: engine.ledger))
+  }
+
+  /// Whether the event that the rows end with is the log's event of that number.
+  private static func isOfThisLog(
+    _ progress: Progress, _ engine: Engine
+  ) throws(StorageError) -> Bool {
+    guard progress.position.isSome else { return true }
+    do throws(LedgerFailure) {
+      return try engine.event(progress.position)?.header.time == progress.time
+    } catch {
+      if case .readFailed(let error) = error { throw error }
+      return false
+    }
   }
 
   /// Stops following, puts everything on disk and lets go of the directory. Close the projections
@@ -236,7 +249,7 @@ public enum ProjectionFailure: Error, Hashable, Sendable, CustomStringConvertibl
   init(_ failure: LedgerFailure) {
     switch failure {
     case .closed: self = .closed
-    case .ledgerFailed(let error): self = .failed(error)
+    case .ledgerFailed(let error), .readFailed(let error): self = .failed(error)
     case .outcomeUnknown, .queueFull: self = .failed(.refused(failure.description))
     }
   }

@@ -151,7 +151,12 @@ private struct LedgerService: Service {
       try await cancelWhenGracefulShutdown {
         while true {
           // Also tells a failure that no request met.
-          _ = try await daemon.backend.engine.isLive()
+          do throws(LedgerFailure) {
+            _ = try await daemon.backend.engine.isLive()
+          } catch {
+            // A full queue is a busy ledger, not a failed one.
+            guard error == .queueFull else { throw error }
+          }
           try await Task.sleep(for: .seconds(1))
         }
       }

@@ -83,12 +83,16 @@ import Testing
     }
   }
 
-  @Test(arguments: [Actor.anonymous, .operator(OperatorNumber(1)), .administrator])
-  func `only agents are counted`(actor: Actor) {
+  @Test(arguments: [Actor.operator(OperatorNumber(1)), .administrator])
+  func `whoever has no row is not counted`(actor: Actor) {
     guard case .success = Self.record(Self.short, by: actor, after: 100) else {
       Issue.record("\(actor) was counted")
       return
     }
+  }
+
+  @Test func `a stranger's refusal is never recorded`() {
+    #expect(Self.record(Self.short, by: .anonymous) == .failure(Self.short))
   }
 
   @Test func `a recorded refusal moves nothing`() {

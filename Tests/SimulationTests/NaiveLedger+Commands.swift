@@ -268,7 +268,7 @@ extension NaiveLedger {
   ) {
     let tenant = tenant(tenantName) ?? UInt64(tenants.count)
     let wallet = WalletNumber(UInt64(wallets.count + 1))
-    agents.append(Agent(tenant: tenant, name: name, wallet: wallet, refusals: []))
+    agents.append(Agent(tenant: tenant, name: name, wallet: wallet))
     let agent = AgentNumber(UInt64(agents.count))
     openWallet(agent.rawValue, asset, by: actor)
     let apiNumber = issueCredential(apiKey, .apiKey, to: .agent(agent), by: actor)

@@ -11,8 +11,6 @@ struct NaiveLedger {
     var name: UInt128
     /// The one it was registered with.
     var wallet: WalletNumber
-    /// When each of its refusals was recorded.
-    var refusals: [UInt64]
   }
 
   struct Credential {
@@ -61,6 +59,8 @@ struct NaiveLedger {
   var tenants: [UInt128] = []
   var agents: [Agent] = []
   var operators = 0
+  /// Whose refusals were recorded, and when.
+  private var refusals: [(actor: Actor, time: UInt64)] = []
   var credentials: [Credential] = []
   var wallets: [Wallet] = []
   var payees: [Payee] = []
@@ -228,22 +228,33 @@ extension NaiveLedger {
     guard request.key != nil, follows.contains(refusal.reason), bug != .refusalIsNotRecorded else {
       return .refused(refusal, event: .none, isReplay: false)
     }
-    if let agent = agent(request.actor) {
+    guard request.actor.role != .anonymous else {
+      return .refused(refusal, event: .none, isReplay: false)
+    }
+    if isKnown(request.actor) {
       let minute = time / 60_000_000_000
-      let count = agents[agent].refusals.filter {
-        $0 / 60_000_000_000 == minute || bug == .refusalRateCountsForEver
+      let count = refusals.filter {
+        $0.actor == request.actor
+          && ($0.time / 60_000_000_000 == minute || bug == .refusalRateCountsForEver)
       }.count
       guard count < (bug == .refusalRateIsOneMore ? 61 : 60) else {
         let refusal = Refusal(
           .refusalRateExceeded, limit: Amount(units: 60), used: Amount(units: Int128(count)))
         return .refused(refusal, event: .none, isReplay: false)
       }
-      agents[agent].refusals.append(time)
+      refusals.append((request.actor, time))
     }
     let operation = request.command.operation
     record(.refusal(.recorded(refusal, operation: operation)), by: request.actor)
     let event = log[log.count - 1].number
     return remember(.refused(refusal, event: event, isReplay: false), for: request)
+  }
+
+  /// Whether an agent or operator of this number was registered.
+  private func isKnown(_ actor: Actor) -> Bool {
+    agent(actor) != nil
+      || (actor.role == .operator && actor.rawValue & 0xFF_FFFF_FFFF_FFFF >= 1
+        && actor.rawValue & 0xFF_FFFF_FFFF_FFFF <= UInt64(operators))
   }
 
   private mutating func remember(_ outcome: Outcome, for request: Request) -> Outcome {
@@ -262,7 +273,7 @@ extension NaiveLedger {
   mutating func restart() {
     if bug == .restartForgetsKeys { answers = [] }
     if bug == .restartForgetsTheRefusalRate {
-      for agent in agents.indices { agents[agent].refusals = [] }
+      refusals = []
     }
     if bug == .restartForgetsTimers {
       for schedule in schedules.indices { schedules[schedule].waitsFor = nil }

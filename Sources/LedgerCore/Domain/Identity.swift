@@ -70,11 +70,16 @@ public enum Identity {
       var tenant: TenantNumber
       var wallet: WalletNumber
       var registered: EventNumber
-      var refusalMinute: UInt32 = 0
-      var refusalCount: UInt32 = 0
+      var refusals = RefusalCount()
     }
     struct Operator: BitwiseCopyable {
       var registered: EventNumber
+      var refusals = RefusalCount()
+    }
+    /// How many refusals of one principal were recorded in the latest minute that has any.
+    struct RefusalCount: BitwiseCopyable {
+      var minute: UInt32 = 0
+      var count: UInt32 = 0
     }
     struct Credential: BitwiseCopyable {
       var key: UInt128
@@ -85,7 +90,7 @@ public enum Identity {
 
     fileprivate(set) var tenants: Table<Kinds.Tenant, Tenant>
     var agents: Table<Kinds.Agent, Agent>
-    fileprivate(set) var operators: Table<Kinds.Operator, Operator>
+    var operators: Table<Kinds.Operator, Operator>
     fileprivate(set) var credentials: Table<Kinds.Credential, Credential>
     fileprivate var tenantByName: Index
     fileprivate var agentByName: Index
@@ -122,6 +127,21 @@ public enum Identity {
     /// Whether a key was ever issued, alive or not.
     func isTaken(_ key: UInt128) -> Bool { credentialByKey.find(key) != 0 }
     func isTaken(name: UInt128) -> Bool { name != 0 && agentByName.find(name) != 0 }
+
+    /// The refusals of an agent or operator; none for whoever has no row.
+    func refusals(of actor: Actor) -> RefusalCount {
+      if agents.contains(actor.agent) { return agents[actor.agent].refusals }
+      if operators.contains(actor.operator) { return operators[actor.operator].refusals }
+      return RefusalCount()
+    }
+
+    mutating func countRefusal(of actor: Actor, in minute: UInt32) {
+      var counted = refusals(of: actor)
+      if counted.minute != minute { counted = RefusalCount(minute: minute) }
+      counted.count += 1
+      if agents.contains(actor.agent) { agents[actor.agent].refusals = counted }
+      if operators.contains(actor.operator) { operators[actor.operator].refusals = counted }
+    }
 
     mutating func reserve(_ events: Int) {
       tenants.reserve(events)

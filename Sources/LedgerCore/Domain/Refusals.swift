@@ -2,9 +2,11 @@
 ///
 /// Life of a refusal: recorded once, answered again for ever (`design.md` 4.11).
 ///
-/// Invariant: at most ``perMinuteMax`` a minute for one agent; what is beyond leaves no event.
+/// Invariant: at most ``perMinuteMax`` a minute for one agent or operator; what is beyond leaves no
+/// event. Nor do refusals of strangers: they have no account to count on, and what refuses them (a
+/// name or a key that is taken) never ceases.
 public enum Refusals {
-  /// The most refusals of one agent that are recorded in one minute of recorded time.
+  /// The most refusals of one principal that are recorded in one minute of recorded time.
   public static let perMinuteMax: UInt32 = 60
 
   // MARK: - Events
@@ -20,19 +22,17 @@ public enum Refusals {
   // MARK: - Decide
 
   /// Decides whether `refusal` leaves an event: only one that follows from the state, of a command
-  /// with a key, while its agent has not caused too many.
+  /// with a key, by somebody known who has not caused too many.
   static func decide(
     _ refusal: Refusal, of operation: Operation, hasKey: Bool, by actor: Actor,
     _ ledger: borrowing Ledger, at now: Timestamp, into decision: inout Decision
   ) throws(Refusal) {
-    guard hasKey, refusal.reason.isRecorded else { throw refusal }
-    if actor.agent.isSome, ledger.identity.contains(actor.agent) {
-      let agent = ledger.identity.agents[actor.agent]
-      guard agent.refusalMinute != now.minute || agent.refusalCount < perMinuteMax else {
-        throw Refusal(
-          .refusalRateExceeded, limit: Amount(units: Int128(perMinuteMax)),
-          used: Amount(units: Int128(agent.refusalCount)))
-      }
+    guard hasKey, refusal.reason.isRecorded, actor.role != .anonymous else { throw refusal }
+    let counted = ledger.identity.refusals(of: actor)
+    guard counted.minute != now.minute || counted.count < perMinuteMax else {
+      throw Refusal(
+        .refusalRateExceeded, limit: Amount(units: Int128(perMinuteMax)),
+        used: Amount(units: Int128(counted.count)))
     }
     decision.emit(.refusal(.recorded(refusal, operation: operation)))
   }
@@ -41,15 +41,7 @@ public enum Refusals {
 
   static func evolve(_ identity: inout Identity.State, _ event: Event, _ header: Header) {
     switch event {
-    case .recorded:
-      let agent = header.actor.agent
-      guard agent.isSome, identity.contains(agent) else { return }
-      let minute = header.time.minute
-      if identity.agents[agent].refusalMinute != minute {
-        identity.agents[agent].refusalMinute = minute
-        identity.agents[agent].refusalCount = 0
-      }
-      identity.agents[agent].refusalCount += 1
+    case .recorded: identity.countRefusal(of: header.actor, in: header.time.minute)
     }
   }
 

@@ -14,7 +14,8 @@ extension Engine {
 
   /// Registers an agent with its default wallet, for a service that authenticates callers itself.
   ///
-  /// - `name`: 1 to 60,000 bytes, unique within `tenant`, sealed beside the event.
+  /// - `name`: 1 to 60,000 bytes, unique within `tenant` where one is named, sealed beside the
+  ///   event.
   /// - `tenant`: the tenant's name; `nil` for a tenant of the agent's own.
   /// - `apiKey`, `secretKey`: kept as keyed hashes; `nil` for random ones that nobody knows.
   /// - Throws: ``Refusal`` where the ledger refuses, and as ``submit(_:by:key:text:registering:)``.
@@ -25,11 +26,12 @@ extension Engine {
     let unknown = { UInt128(littleEndianBytes: Random.bytes(16)) | 1 }
     let command = Identity.Command.registerAgent(
       tenant: tenant.map { preparation.hash(tenant: $0) } ?? 0,
-      name: preparation.hash(agent: name, tenant: tenant ?? ""), asset: asset,
+      name: tenant.map { preparation.hash(agent: name, tenant: $0) } ?? 0, asset: asset,
       apiKey: apiKey.map { preparation.hash(credential: $0) } ?? unknown(),
       secretKey: secretKey.map { preparation.hash(credential: $0) } ?? unknown())
     let outcome = try await submit(
-      .identity(command), by: .anonymous, text: [name], registering: tenant.map { [$0] } ?? [])
+      .identity(command), by: .anonymous, text: [name, tenant ?? "", ""],
+      registering: tenant.map { [$0] } ?? [])
     let recorded = try outcome.done()
     let event = recorded.event
     guard case .identity(.agentRegistered(let agent, let tenant, let wallet, _, _, _)) = event

@@ -227,12 +227,14 @@ public final class Engine: Sendable {
     try readAtEvent { ledger, _ in look(ledger) }
   }
 
-  /// As ``read(_:)-(_)``, with the newest event that the state has seen.
+  /// As ``read(_:)-(_)``, with the newest event that the state has seen; where asked, that is the
+  /// last of a block.
   func readAtEvent<Value: Sendable>(
+    atBoundary: Bool = false,
     _ look: @escaping @Sendable (borrowing Ledger, EventNumber) -> Value
   ) throws(LedgerFailure) -> Value {
     let answer = Waiting<Value>()
-    ask(look) { result in answer.resolve(result) }
+    ask(look, atBoundary: atBoundary) { result in answer.resolve(result) }
     return try answer.wait().get()
   }
 
@@ -255,10 +257,11 @@ public final class Engine: Sendable {
 
   private func ask<Value: Sendable>(
     _ look: @escaping @Sendable (borrowing Ledger, EventNumber) -> Value,
-    _ completion: @escaping @Sendable (Result<Value, LedgerFailure>) -> Void
+    atBoundary: Bool = false, _ completion: @escaping @Sendable (Result<Value, LedgerFailure>) -> Void
   ) {
     let seen = Box<Value>()
     let read = Inbox.Read(
+      isAtBoundary: atBoundary,
       look: { ledger, event in seen.put(look(ledger, event)) },
       answer: { failure in completion(failure.map { .failure($0) } ?? .success(seen.take())) })
     do throws(Inbox.Rejected) {
@@ -343,7 +346,7 @@ public final class Engine: Sendable {
     do throws(StorageError) {
       return try body(log)
     } catch {
-      throw .ledgerFailed(error)
+      throw .readFailed(error)
     }
   }
 }

@@ -34,7 +34,7 @@ package struct Tape: Sendable {
   /// 100 ms.
   package func walk(
     from first: EventNumber, through last: EventNumber, blockCountMax: Int,
-    _ body: (EventNumber, borrowing Event) throws(StorageError) -> Bool
+    _ body: (Header, borrowing Event) throws(StorageError) -> Bool
   ) throws(StorageError) {
     precondition(first.isSome)
     guard first <= last else { return }
@@ -45,7 +45,8 @@ package struct Tape: Sendable {
         let number = EventNumber(header.first.rawValue + UInt64(index))
         guard number <= last else { return false }
         let parts = try Frame.decode(try Block.frame(index, of: header, in: bytes))
-        guard try body(number, parts.event) else { return false }
+        let header = Header(number: number, time: parts.time, actor: parts.actor)
+        guard try body(header, parts.event) else { return false }
       }
       return header.last < last
     }

@@ -18,6 +18,8 @@ final class Inbox: Sendable {
   /// A look at the state and at the newest event in it. `look` runs on the engine's thread;
   /// `answer` when what it saw is durable, or with the failure that came in between.
   struct Read: Sendable {
+    /// Whether what was decided is made durable before the look, so that it sees the end of a block.
+    var isAtBoundary = false
     var look: @Sendable (borrowing Ledger, EventNumber) -> Void
     var answer: @Sendable (LedgerFailure?) -> Void
   }
@@ -90,6 +92,8 @@ public enum LedgerFailure: Error, Hashable, Sendable, CustomStringConvertible {
   case outcomeUnknown
   /// The engine ended for this reason and does nothing more; open the ledger again.
   case ledgerFailed(StorageError)
+  /// A read of the log failed, and found this; the engine goes on.
+  case readFailed(StorageError)
   /// The engine was closed.
   case closed
   /// 65,536 commands and reads are waiting; ask again later. For reads only: a command is refused
@@ -101,6 +105,7 @@ public enum LedgerFailure: Error, Hashable, Sendable, CustomStringConvertible {
     switch self {
     case .outcomeUnknown: "the outcome is unknown: ask again with the same idempotency key"
     case .ledgerFailed(let error): "the ledger stopped: \(error)"
+    case .readFailed(let error): "the log could not be read: \(error)"
     case .closed: "the ledger is closed"
     case .queueFull: "too much is waiting; ask again later"
     }

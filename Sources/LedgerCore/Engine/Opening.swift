@@ -14,6 +14,10 @@ struct Opening: ~Copyable {
     let hadData = File.exists(directory.dataFile)
     if !hadData {
       guard options.mayCreate else { throw .refused("there is no ledger in \(path)") }
+      // At genesis head.log comes before the key, so a key alone is not a crash's work.
+      guard File.exists(directory.headLog) || !File.exists(directory.masterKey) else {
+        throw .damaged("\(path): log and head.log are gone, but the ledger's key is there")
+      }
       try HeadLog.create(directory.headLog)
     }
     let master = try Self.masterKey(directory.masterKey, options, mayCreate: !hadData)

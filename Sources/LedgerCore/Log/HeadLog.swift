@@ -60,7 +60,7 @@ struct HeadLog: ~Copyable {
     for index in 0..<Self.recordCount {
       let start = index * Self.recordByteCount
       let record = unsafe bytes.span.bytes.extracting(start..<start + Self.recordByteCount)
-      if let found = Self.decode(record), Int(found.sequence) % Self.recordCount == index {
+      if let found = Self.decode(record), Self.place(of: found.sequence) == index {
         if found.sequence > newest?.sequence ?? 0 { newest = found }
       } else if !Self.isEmpty(record) {
         invalid += 1
@@ -82,12 +82,14 @@ struct HeadLog: ~Copyable {
     let record = Record(
       last: last, transaction: transaction, root: root.first, epoch: epoch,
       sequence: (newest?.sequence ?? 0) + 1)
-    let place = Int(record.sequence) % Self.recordCount * Self.recordByteCount
+    let place = Self.place(of: record.sequence) * Self.recordByteCount
     try Self.encode(record) { bytes throws(StorageError) in
       try file.write(bytes, at: place)
     }
     newest = record
   }
+
+  private static func place(of sequence: UInt64) -> Int { Int(sequence % UInt64(recordCount)) }
 
   private static func encode(
     _ record: Record, _ body: (Span<UInt8>) throws(StorageError) -> Void

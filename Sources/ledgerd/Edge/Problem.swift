@@ -110,7 +110,7 @@ extension Problem {
       self.init(
         .outcomeUnknown,
         "Send the same request with the same idempotency key; it may have been done.")
-    case .ledgerFailed, .closed, .queueFull:
+    case .ledgerFailed, .closed, .queueFull, .readFailed:
       self.init(reading: failure)
     }
   }
@@ -120,6 +120,8 @@ extension Problem {
     switch failure {
     case .outcomeUnknown, .ledgerFailed, .closed:
       self.init(.unavailable, "Try again later; the ledger is stopping and did nothing.")
+    case .readFailed:
+      self.init(.internalError, "Tell the operator: what was asked for cannot be read any more.")
     case .queueFull:
       self.init(.queueFull, "Try again in a second; too much is waiting and nothing was done.")
     }
