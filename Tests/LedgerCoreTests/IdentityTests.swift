@@ -165,6 +165,8 @@ import Testing
     arguments: [
       (.agent(AgentNumber(99)), .operatorKey, 0, .notPermitted),
       (.agent(AgentNumber(99)), .apiKey, 0, .agentNotFound),
+      (.operator(OperatorNumber(99)), .operatorKey, 0, .operatorNotFound),
+      (.operator(OperatorNumber(1)), .operatorKey, 0, .credentialTaken),
       (.agent(Scenario.ann), .apiKey, 0, .credentialTaken),
       (.agent(Scenario.ann), .apiKey, Scenario.apiKey(2), .credentialTaken),
       (.agent(Scenario.ann), .apiKey, newKey, nil),

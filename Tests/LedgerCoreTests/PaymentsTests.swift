@@ -66,19 +66,34 @@ import Testing
   }
 
   @Test func `the same label in another asset is another payee`() {
-    let second = PayeeNumber(2)
+    let (second, wallet) = (PayeeNumber(2), WalletNumber(4))
     expect(
       given: Self.given + [
-        Self.registered, Scenario.funded(Scenario.eveWallet, 100, Scenario.usdc),
+        Self.registered,
+        .wallet(.opened(wallet: wallet, agent: Scenario.ann, asset: Scenario.usdc)),
+        Scenario.funded(wallet, 100, Scenario.usdc),
       ],
-      when: Scenario.pay(10, from: Scenario.eveWallet, to: .external(label: Self.label)),
-      by: .agent(Scenario.eve),
+      when: Scenario.pay(10, from: wallet, to: .external(label: Self.label)),
+      by: .agent(Scenario.ann),
       then: [
         .payment(
           .payeeRegistered(
-            payee: second, tenant: TenantNumber(3), asset: Scenario.usdc, label: Self.label)),
-        Scenario.paid(
-          10, fee: 1, from: Scenario.eveWallet, to: .external(second), in: Scenario.usdc),
+            payee: second, tenant: TenantNumber(1), asset: Scenario.usdc, label: Self.label)),
+        Scenario.paid(10, fee: 1, from: wallet, to: .external(second), in: Scenario.usdc),
+      ])
+  }
+
+  @Test func `the same label of another tenant is another payee`() {
+    let second = PayeeNumber(2)
+    expect(
+      given: Self.given + [Self.registered, Scenario.funded(Scenario.bobWallet, 100)],
+      when: Scenario.pay(10, from: Scenario.bobWallet, to: .external(label: Self.label)),
+      by: .agent(Scenario.bob),
+      then: [
+        .payment(
+          .payeeRegistered(
+            payee: second, tenant: TenantNumber(2), asset: Scenario.usd, label: Self.label)),
+        Scenario.paid(10, fee: 1, from: Scenario.bobWallet, to: .external(second)),
       ])
   }
 

@@ -5,7 +5,7 @@ import Testing
 /// Goal: deadlines decide, not jobs: what falls due happens before the next command, at its
 /// deadline, however late anyone looks, and the same after a restart.
 /// Method: the real engine with a clock that the test sets; fee schedules for later.
-@Suite struct TimerTests {
+@Suite(.timeLimit(.minutes(3))) struct TimerTests {
   private static let hour = 3_600 * TestClock.second
 
   private static func set(_ points: UInt32, begins: UInt64) -> Request {

@@ -57,6 +57,22 @@ import Testing
     try scene.expectReplayAgrees()
   }
 
+  @Test func `a unit has at most 4 MiB of texts, a span is split there`() throws {
+    let scene = try Scene()
+    let text = String(repeating: "t", count: Preparation.textByteCountMax)
+    let count = Batch.textByteCountMax / Preparation.textByteCountMax + 1
+    let requests = try (0..<count).map { _ in try scene.pay(1, text: [text]) }
+    let head = scene.engine.head
+    let tooMuch = try scene.engine.submitAndWait(linked: requests)
+    #expect(Self.reasons(tooMuch) == [.unitTooLarge, .linkedCommandRefused])
+    #expect(scene.engine.head == head)
+    let most = try scene.engine.submitAndWait(linked: Array(requests.prefix(count - 2)))
+    #expect(Self.reasons(most) == [nil])
+    #expect(try Self.reasons(scene.engine.submitAndWait(requests)) == [nil])
+    #expect(try scene.engine.text(of: scene.engine.head) == [text])
+    try scene.expectReplayAgrees()
+  }
+
   @Test func `a unit never spans two commits`() throws {
     let scene = try Scene()
     let head = scene.engine.head.rawValue
