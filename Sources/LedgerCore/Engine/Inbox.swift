@@ -18,7 +18,8 @@ final class Inbox: Sendable {
   /// A look at the state and at the newest event in it. `look` runs on the engine's thread;
   /// `answer` when what it saw is durable, or with the failure that came in between.
   struct Read: Sendable {
-    /// Whether what was decided is made durable before the look, so that it sees the end of a block.
+    /// Whether what was decided is made durable before the look, so that it sees the end of a
+    /// block.
     var isAtBoundary = false
     var look: @Sendable (borrowing Ledger, EventNumber) -> Void
     var answer: @Sendable (LedgerFailure?) -> Void
