@@ -113,6 +113,11 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
       swiftSettings: settings),
+    .testTarget(
+      name: "ledgerctlTests",
+      // Not imported: the tests run the programs that are built for them.
+      dependencies: ["TestSupport", "ledgerctl", "ledgerd"],
+      swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ]
 )
