@@ -90,8 +90,8 @@ final class RunningDaemon: Source {
   private func ask<Value: Decodable>(_ path: String) async throws -> Value? {
     for _ in 0..<Self.attemptCountMax {
       let (status, body) = try await fetch("/admin/" + path)
-      if status == 200 { return try JSONDecoder().decode(Value.self, from: body) }
-      let problem = try JSONDecoder().decode(Problem.self, from: body)
+      if status == 200 { return try decoded(body) }
+      let problem: Problem = try decoded(body)
       switch problem.reason {
       case "wallet_not_found", "event_not_found", "route_not_found", "invalid_id": return nil
       case "projection_behind": continue
@@ -100,6 +100,14 @@ final class RunningDaemon: Source {
       }
     }
     throw Failure("ledgerd's views are behind its log; try again later", code: 69)
+  }
+
+  private func decoded<Value: Decodable>(_ body: Data) throws -> Value {
+    do {
+      return try JSONDecoder().decode(Value.self, from: body)
+    } catch is DecodingError {
+      throw mute
+    }
   }
 
   private func fetch(_ path: String) async throws -> (status: Int, body: Data) {
