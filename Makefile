@@ -7,10 +7,10 @@ run: setup  # serves on 127.0.0.1:3100, the data in ./data
 	swift build --configuration release --product ledgerd
 	.build/release/ledgerd --data ./data
 
-test: setup lint  # the daemon's tests after the others, which use every core for a while
+test: setup lint  # the programs' tests after the others, which use every core for a while
 	swift build --build-tests
-	swift test --skip-build --skip ledgerdTests --skip ReadmeTests
-	swift test --skip-build --filter ledgerdTests --filter ReadmeTests
+	swift test --skip-build --skip ledgerdTests --skip ledgerctlTests --skip ReadmeTests
+	swift test --skip-build --filter ledgerdTests --filter ledgerctlTests --filter ReadmeTests
 
 lint:
 	swift format lint --strict --recursive Sources Tests Package.swift

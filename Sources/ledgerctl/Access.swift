@@ -3,6 +3,12 @@ import Foundation
 import LedgerCore
 import Projections
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Musl
+#endif
+
 /// `--data` and `--json`, which every subcommand takes.
 struct Access: ParsableArguments {
   @Option(
@@ -11,6 +17,31 @@ struct Access: ParsableArguments {
   var data = ProcessInfo.processInfo.environment["LEDGER_DATA"] ?? "./data"
   @Flag(help: "Write JSON, for a program.")
   var json = false
+
+  /// Asks the ledger, or the `ledgerd` that has it open.
+  func look<Answer>(_ ask: (any Source) async throws -> Answer) async throws -> Answer {
+    let source = try source()
+    do {
+      let answer = try await ask(source)
+      await source.close()
+      return answer
+    } catch {
+      await source.close()
+      throw error
+    }
+  }
+
+  private func source() throws -> any Source {
+    do {
+      return OpenedLedger(try open(), self)
+    } catch let failure as Failure where failure.code == 75 {
+      // Whoever has it open without a socket is no ledgerd, or one that starts or stops.
+      guard FileManager.default.fileExists(atPath: RunningDaemon.socket(in: data)) else {
+        throw failure
+      }
+      return RunningDaemon(in: data)
+    }
+  }
 
   /// Opens the ledger that is there; exits with the code and the sentence of why it cannot be
   /// opened.
@@ -69,18 +100,43 @@ struct Failure: Error {
 
   init(_ error: StorageError, _ directory: String) {
     if case .locked(let holder) = error {
-      message = "\(directory) is in use by process \(holder); stop it first, or ask it"
+      message = Self.inUse(directory, holder)
     } else {
       message = "\(error)"
     }
     code = error.exitCode
   }
 
-  /// Says what it is on stderr and ends the process.
-  func exit() -> Never {
+  /// Another process has the ledger open.
+  init(_ directory: String, inUseBy holder: Int32) {
+    self.init(Self.inUse(directory, holder), code: StorageError.locked(holder: holder).exitCode)
+  }
+
+  private static func inUse(_ directory: String, _ holder: Int32) -> String {
+    "\(directory) is in use by process \(holder); stop it first"
+  }
+
+  /// Says what it is on stderr.
+  func say() {
     FileHandle.standardError.write(Data("ledgerctl: \(message)\n".utf8))
+  }
+
+  /// Says what it is and ends the process.
+  func exit() -> Never {
+    say()
     Ledgerctl.exit(withError: ExitCode(code))
   }
+}
+
+/// Ends with the holder's pid where another process has the ledger in `directory` open. Reads no
+/// more than the lock.
+func refuseIfHeld(_ directory: String) throws {
+  guard let file = FileHandle(forReadingAtPath: directory + "/daemon.lock") else { return }
+  // Closing lets go of the lock again, where it was to be had.
+  defer { try? file.close() }
+  guard flock(file.fileDescriptor, LOCK_SH | LOCK_NB) != 0 else { return }
+  let text = String(decoding: try file.read(upToCount: 16) ?? Data(), as: UTF8.self)
+  throw Failure(directory, inUseBy: Int32(text.prefix { $0.isNumber }) ?? 0)
 }
 
 /// A subcommand whose failures end with their own exit code.
@@ -94,10 +150,14 @@ extension LedgerCommand {
       try await perform()
     } catch let failure as Failure {
       failure.exit()
+    } catch let error as StorageError {
+      Failure("\(error)", code: error.exitCode).exit()
     } catch let failure as LedgerFailure {
       Failure("\(failure)", code: 74).exit()
     } catch let failure as ProjectionFailure {
       Failure("\(failure)", code: 74).exit()
+    } catch let error as CocoaError {
+      Failure("\(error.localizedDescription)", code: 74).exit()
     }
   }
 }
@@ -107,14 +167,4 @@ func printJSON(_ value: some Encodable) throws {
   let encoder = JSONEncoder()
   encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
   print(String(decoding: try encoder.encode(value), as: UTF8.self))
-}
-
-/// RFC 3339 in UTC with nine decimals: the exact recorded time.
-func rfc3339(_ time: Timestamp) -> String {
-  let (seconds, rest) = time.nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
-  let date = Date(timeIntervalSince1970: Double(seconds))
-  let text = date.formatted(.iso8601.dateSeparator(.dash).timeSeparator(.colon))
-  let decimals = String(rest)
-  let zeros = String(repeating: "0", count: 9 - decimals.count)
-  return text.replacingOccurrences(of: "Z", with: ".\(zeros)\(decimals)Z")
 }

@@ -9,7 +9,7 @@ import LedgerCore
 #endif
 
 /// Durable payments a second, beside what the same bytes cost without a ledger.
-struct Bench: AsyncParsableCommand {
+struct Bench: LedgerCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure durable payments a second beside a plain file on the same disk.",
     discussion: """
@@ -43,7 +43,8 @@ struct Bench: AsyncParsableCommand {
     guard hot >= 0 && hot < 5 else { throw ValidationError("--hot is 0 to 5") }
   }
 
-  func run() async throws {
+  func perform() async throws {
+    try refuseIfHeld(data)
     guard !FileManager.default.fileExists(atPath: data) else {
       throw ValidationError("\(data) exists; name a directory that does not")
     }
@@ -94,7 +95,7 @@ struct Bench: AsyncParsableCommand {
     guard
       case .identity(.agentRegistered(let agent, _, let first, _, _, _))? = registered.recorded?
         .event
-    else { throw ExitCode(74) }
+    else { throw Failure("the load's agent was refused", code: 74) }
     var opened = 1
     while opened < count {
       let span = min(8_192, count - opened)

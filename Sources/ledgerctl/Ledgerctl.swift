@@ -11,7 +11,7 @@ struct Ledgerctl: AsyncParsableCommand {
       process, 78 refused configuration or format.
       """,
     subcommands: [
-      Init.self, Seed.self, Status.self, Verify.self, ReplayCommand.self, Inspect.self,
-      BalanceCommand.self, History.self, Tail.self, Bench.self,
+      Init.self, Seed.self, Status.self, Verify.self, Replay.self, Inspect.self,
+      Balance.self, History.self, Tail.self, Bench.self,
     ])
 }

@@ -40,6 +40,7 @@ enum AdminRoutes {
       Property("agent_id", .id(.agent), "The agent's text id."),
       Property("tenant", .whole(1...Int.max), "The agent's tenant."),
       Property("currency", .currency, "What it holds."),
+      Property("decimals", .whole(0...30), "How many decimals its amounts may have."),
       Property("opened", .whole(1...Int.max), "The event that opened it."),
     ] + Property.amount("available", "Spendable.") + Property.amount("held", "Reserved."),
     errors: [.walletNotFound], handle: { call throws(Problem) in try await findWallet(call) })
@@ -75,8 +76,9 @@ enum AdminRoutes {
 
   static let findEvent = Route(
     method: .get, path: "/admin/events/{event}", name: "adminEvent",
-    summary: "One event with the text beside it.", who: .administrator, parameters: [event],
-    answer: EventView.properties,
+    summary: "One event with the text beside it and what it moved.", who: .administrator,
+    parameters: [event],
+    answer: EventView.properties + [EventView.postings],
     errors: [.eventNotFound], handle: { call throws(Problem) in try await findEvent(call) })
 
   // MARK: - Handlers
@@ -135,6 +137,7 @@ enum AdminRoutes {
     members.string("agent_id", ids.text(.agent, wallet.agent.rawValue))
     members.integer("tenant", wallet.tenant.rawValue)
     members.string("currency", wallet.asset.code.description)
+    members.integer("decimals", wallet.asset.scale)
     members.amount("available", wallet.available, of: wallet.asset)
     members.amount("held", wallet.held, of: wallet.asset)
     members.integer("opened", wallet.opened.rawValue)
@@ -178,24 +181,30 @@ enum AdminRoutes {
         .eventNotFound, field: event.property.name,
         "Send an event's number up to \(engine.head), or a payment's text id.")
     }
-    return Answer(try await view(found, call.backend))
+    let view = try await view(found, try await words(call.backend), call.backend)
+    return Answer(view.jsonWithPostings)
   }
 
   private static func views(
     _ events: [Recorded], _ backend: Backend
   ) async throws(Problem) -> JSONValue {
+    let words = try await words(backend)
     var rows: [JSONValue] = []
-    for event in events { rows.append(try await view(event, backend)) }
+    for event in events { rows.append(try await view(event, words, backend).json) }
     return .array(rows)
   }
 
   private static func view(
-    _ event: Recorded, _ backend: Backend
-  ) async throws(Problem) -> JSONValue {
+    _ event: Recorded, _ words: EventWords, _ backend: Backend
+  ) async throws(Problem) -> EventView {
     let text = try await backend.read { () throws(LedgerFailure) in
       try backend.engine.text(of: event.number)
     }
-    let assets = try await backend.assets.all()
-    return EventView(event: event, ids: backend.ids, assets: assets, text: text).json
+    return EventView(event: event, words: words, text: text)
+  }
+
+  /// Words with every asset that the events at hand can name: ask after they were read.
+  private static func words(_ backend: Backend) async throws(Problem) -> EventWords {
+    EventWords(ids: backend.ids, assets: try await backend.assets.all())
   }
 }

@@ -2,29 +2,6 @@ import ArgumentParser
 import Foundation
 import LedgerCore
 
-/// A new, empty ledger.
-struct Init: LedgerCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "init", abstract: "Create a ledger; refuses where one is.")
-
-  @OptionGroup var access: Access
-  @Flag(help: "A live ledger: real money, no faucet. Never changes afterwards.")
-  var live = false
-
-  func perform() async throws {
-    guard !FileManager.default.fileExists(atPath: access.data + "/log/data.mdb") else {
-      throw Failure("\(access.data) holds a ledger already", code: 78)
-    }
-    var options = Engine.Options()
-    options.livemode = live
-    let engine = try access.open(options)
-    engine.close()
-    var status = Status()
-    status.access = access
-    try await status.perform()
-  }
-}
-
 /// A small believable test ledger.
 struct Seed: LedgerCommand {
   static let configuration = CommandConfiguration(
@@ -71,9 +48,7 @@ struct Seed: LedgerCommand {
     }
     progress.finish()
     engine.close()
-    var status = Status()
-    status.access = access
-    try await status.perform()
+    try await Status.show(access)
   }
 
   private struct Member {

@@ -1,0 +1,245 @@
+package import LedgerCore
+
+/// Events in words, for those who look: text ids instead of numbers, and amounts in decimals of
+/// their asset. `ledgerctl` and the administration routes both speak from here, so that an event
+/// reads the same wherever it is looked at.
+package struct EventWords: Sendable {
+  private let ids: TextIds
+  private let assets: [Asset]
+
+  /// Words for the events of one ledger, whose assets these are.
+  package init(ids: TextIds, assets: [Asset]) {
+    self.ids = ids
+    self.assets = assets
+  }
+
+  /// What happened, such as `payment.completed`, and its facts by name.
+  package typealias Facts = (name: String, fields: KeyValuePairs<String, String>)
+
+  /// What happened, and its facts by name.
+  package func facts(_ event: Event) -> Facts {
+    switch event {
+    case .genesis(let event): facts(event)
+    case .refusal(let event): facts(event)
+    case .identity(let event): facts(event)
+    case .wallet(let event): facts(event)
+    case .payment(let event): facts(event)
+    case .fee(let event): facts(event)
+    }
+  }
+
+  private func facts(_ event: Genesis.Event) -> Facts {
+    switch event {
+    case .opened(_, let terms, let livemode):
+      ("genesis", ["mode": livemode ? "live" : "test", "fee": "\(terms.basisPoints) bps"])
+    }
+  }
+
+  private func facts(_ event: Refusals.Event) -> Facts {
+    switch event {
+    case .recorded(let refusal, let operation):
+      (
+        "refused",
+        [
+          "operation": "\(operation)", "reason": "\(refusal.reason)",
+          "limit": "\(refusal.limit.units)", "asked": "\(refusal.asked.units)",
+        ]
+      )
+    }
+  }
+
+  private func facts(_ event: Identity.Event) -> Facts {
+    switch event {
+    case .tenantRegistered(let tenant, _):
+      ("tenant.registered", ["tenant": ids.text(.tenant, tenant.rawValue)])
+    case .agentRegistered(let agent, let tenant, let wallet, _, _, _):
+      (
+        "agent.registered",
+        [
+          "agent": ids.text(.agent, agent.rawValue), "tenant": ids.text(.tenant, tenant.rawValue),
+          "wallet": self.wallet(wallet),
+        ]
+      )
+    case .operatorRegistered(let number, _): ("operator.registered", ["operator": "\(number)"])
+    case .credentialIssued(let credential, _, let kind, let holder):
+      (
+        "credential.issued",
+        [
+          "credential": ids.text(.credential, credential.rawValue), "kind": "\(kind)",
+          "holder": actor(holder),
+        ]
+      )
+    case .credentialRevoked(let credential):
+      ("credential.revoked", ["credential": ids.text(.credential, credential.rawValue)])
+    }
+  }
+
+  private func facts(_ event: Wallets.Event) -> Facts {
+    switch event {
+    case .opened(let wallet, let agent, let asset):
+      (
+        "wallet.opened",
+        [
+          "wallet": self.wallet(wallet), "agent": ids.text(.agent, agent.rawValue),
+          "asset": code(asset),
+        ]
+      )
+    case .funded(let wallet, let amount, let asset):
+      (
+        "wallet.funded",
+        [
+          "wallet": self.wallet(wallet), "amount": text(amount, asset), "asset": code(asset),
+        ]
+      )
+    case .assetAdded(_, let code, let scale):
+      ("asset.added", ["asset": "\(code)", "scale": "\(scale)"])
+    }
+  }
+
+  private func facts(_ event: Payments.Event) -> Facts {
+    switch event {
+    case .completed(let payment):
+      (
+        "payment.completed",
+        [
+          "from": wallet(payment.payer), "to": payee(payment.payee),
+          "amount": text(payment.amount, payment.asset), "fee": text(payment.fee, payment.asset),
+          "asset": code(payment.asset),
+        ]
+      )
+    case .payeeRegistered(let payee, let tenant, let asset, _):
+      (
+        "payee.registered",
+        [
+          "payee": "external \(payee)", "tenant": ids.text(.tenant, tenant.rawValue),
+          "asset": code(asset),
+        ]
+      )
+    }
+  }
+
+  private func facts(_ event: Fees.Event) -> Facts {
+    switch event {
+    case .set(let schedule, let terms, let begins):
+      (
+        "fees.set",
+        ["schedule": "\(schedule)", "bps": "\(terms.basisPoints)", "begins": begins.text]
+      )
+    case .began(let schedule, let effective):
+      ("fees.began", ["schedule": "\(schedule)", "effective": effective.text])
+    }
+  }
+
+  // MARK: - Postings
+
+  /// One posting in words.
+  package struct Line: Hashable, Sendable {
+    /// The accounts' names in the chart (`accounting.md` 3).
+    package var debit: String
+    package var credit: String
+    package var amount: String
+    package var asset: String
+  }
+
+  /// What an event moved; empty where it moved nothing.
+  package func postings(of event: Event) -> [Line] {
+    var postings = Postings()
+    event.postings(into: &postings)
+    var lines: [Line] = []
+    for index in 0..<postings.count {
+      let posting = postings[index]
+      lines.append(
+        Line(
+          debit: account(posting.debit), credit: account(posting.credit),
+          amount: text(posting.amount, posting.asset), asset: code(posting.asset)))
+    }
+    return lines
+  }
+
+  private func account(_ account: Account) -> String {
+    switch account {
+    case .faucet: "Assets:Rail:Faucet"
+    case .walletAvailable(let wallet): "Liabilities:Wallet:\(self.wallet(wallet)):Available"
+    case .external(let payee): "Liabilities:External:\(payee)"
+    case .feeIncome(let rail): "Income:Fees:\(rail)"
+    }
+  }
+
+  // MARK: - Words
+
+  /// Who caused an event.
+  package func actor(_ actor: Actor) -> String {
+    switch actor.role {
+    case .ledger: "ledger"
+    case .anonymous: "anonymous"
+    case .agent: ids.text(.agent, actor.agent.rawValue)
+    case .operator: "operator \(actor.rawValue & 0x00FF_FFFF_FFFF_FFFF)"
+    case .administrator: "administrator"
+    }
+  }
+
+  /// An amount in decimals of its asset, at least two where the asset has so many.
+  package func text(_ amount: Amount, _ number: AssetNumber) -> String {
+    guard let asset = assets.first(where: { $0.number == number }) else {
+      return "\(amount.units) units"
+    }
+    return amount.text(scale: asset.scale, decimalsMin: min(2, asset.scale))
+  }
+
+  private func wallet(_ number: WalletNumber) -> String { ids.text(.wallet, number.rawValue) }
+
+  private func payee(_ payee: Payments.Payee) -> String {
+    switch payee {
+    case .wallet(let number): wallet(number)
+    case .external(let number): "external \(number)"
+    }
+  }
+
+  private func code(_ number: AssetNumber) -> String {
+    assets.first { $0.number == number }?.code.description ?? "?"
+  }
+}
+
+extension Timestamp {
+  /// RFC 3339 in UTC with nine decimals, the exact time: `2026-05-01T09:30:00.000125000Z`.
+  package var text: String {
+    let seconds = Int64(nanoseconds / 1_000_000_000)
+    let (days, rest) = seconds.quotientAndRemainder(dividingBy: 86_400)
+    let (year, month, day) = Self.civil(days)
+    let fraction = Self.padded(Int64(nanoseconds % 1_000_000_000), 9)
+    let date = "\(Self.padded(year, 4))-\(Self.padded(month, 2))-\(Self.padded(day, 2))"
+    let minutes = "\(Self.padded(rest / 3600, 2)):\(Self.padded(rest / 60 % 60, 2))"
+    return "\(date)T\(minutes):\(Self.padded(rest % 60, 2)).\(fraction)Z"
+  }
+
+  private static func padded(_ number: Int64, _ digitCount: Int) -> String {
+    let digits = String(number)
+    return String(repeating: "0", count: max(0, digitCount - digits.utf8.count)) + digits
+  }
+
+  /// The Gregorian date, `days` days after 1970-01-01. Counts from 0000-03-01, so that the leap day
+  /// is a year's last, in eras of 400 years; months of such a year average 30.6 days.
+  private static func civil(_ days: Int64) -> (Int64, Int64, Int64) {
+    let shifted = days + 719_468
+    let (era, day) = shifted.quotientAndRemainder(dividingBy: 146_097)
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365
+    let dayOfYear = day - (365 * year + year / 4 - year / 100)
+    let month = (5 * dayOfYear + 2) / 153
+    let dayOfMonth = dayOfYear - (153 * month + 2) / 5 + 1
+    let isAfterFebruary = month < 10
+    return (
+      era * 400 + year + (isAfterFebruary ? 0 : 1), isAfterFebruary ? month + 3 : month - 9,
+      dayOfMonth
+    )
+  }
+}
+
+extension Digest32 {
+  /// 64 hexadecimal digits.
+  package var hex: String {
+    bytes.map { byte in
+      let digits = String(byte, radix: 16)
+      return digits.count == 1 ? "0" + digits : digits
+    }.joined()
+  }
+}

@@ -1,0 +1,99 @@
+import LedgerCore
+import Projections
+import Synchronization
+
+/// Answers from the ledger itself, opened and locked by this process.
+final class OpenedLedger: Source {
+  private let engine: Engine
+  private let access: Access
+  /// Opened when first asked: balances and events do not need them.
+  private let projections = Mutex<Projections?>(nil)
+
+  init(_ engine: Engine, _ access: Access) {
+    self.engine = engine
+    self.access = access
+  }
+
+  func close() async {
+    projections.withLock { $0 }?.close()
+    engine.close()
+  }
+
+  func status() async throws -> StatusView {
+    let views = try await openProjections()
+    let head = try engine.treeHead()
+    return StatusView(
+      head: head.last.rawValue, root: head.root.hex, time: head.time.text,
+      bytes: try engine.byteCount(), projections: views.position.rawValue,
+      counts: try await engine.counts())
+  }
+
+  func wallet(_ name: String) async throws -> WalletView? {
+    guard let found = try await find(name) else { return nil }
+    let words = try await words()
+    let ids = engine.preparation.ids
+    return WalletView(
+      wallet: ids.text(.wallet, found.number.rawValue),
+      agent: ids.text(.agent, found.agent.rawValue), asset: found.asset.code.description,
+      available: words.text(found.available, found.asset.number),
+      held: words.text(found.held, found.asset.number), opened: found.opened.rawValue)
+  }
+
+  func event(_ name: String) async throws -> EventView? {
+    guard let number = UInt64(name) ?? engine.preparation.ids.number(.payment, name),
+      let found = try engine.event(EventNumber(number))
+    else { return nil }
+    let words = try await words()
+    var view = try view(found, words)
+    view.postings = words.postings(of: found.event).map { line in
+      PostingView(
+        debit: line.debit, credit: line.credit, amount: line.amount, asset: line.asset)
+    }
+    return view
+  }
+
+  func events(from first: UInt64, limit: Int) async throws -> LogPage {
+    let found = try engine.events(from: EventNumber(first), limit: limit)
+    return LogPage(events: try await views(found), head: engine.head.rawValue)
+  }
+
+  func history(of wallet: String, before: UInt64?, limit: Int) async throws -> HistoryPage? {
+    guard let found = try await find(wallet) else { return nil }
+    let page = try await openProjections().timeline(
+      of: found.number, before: before.map { EventNumber($0) }, limit: limit)
+    return HistoryPage(events: try await views(page.events), next: page.next?.rawValue)
+  }
+
+  // MARK: - Steps
+
+  private func openProjections() async throws -> Projections {
+    if let opened = projections.withLock({ $0 }) { return opened }
+    let opened = try await access.openProjections(engine)
+    projections.withLock { $0 = opened }
+    return opened
+  }
+
+  private func find(_ wallet: String) async throws -> Wallet? {
+    let number = UInt64(wallet) ?? engine.preparation.ids.number(.wallet, wallet)
+    guard let number else { return nil }
+    return try await engine.wallet(WalletNumber(number))
+  }
+
+  private func words() async throws -> EventWords {
+    EventWords(ids: engine.preparation.ids, assets: try await engine.assets())
+  }
+
+  private func views(_ events: [Recorded]) async throws -> [EventView] {
+    let words = try await words()
+    return try events.map { try view($0, words) }
+  }
+
+  private func view(_ recorded: Recorded, _ words: EventWords) throws -> EventView {
+    let facts = words.facts(recorded.event)
+    return EventView(
+      event: recorded.number.rawValue, time: recorded.header.time.text,
+      actor: words.actor(recorded.header.actor), name: facts.name,
+      fields: Dictionary(uniqueKeysWithValues: facts.fields.map { ($0.key, $0.value) }),
+      text: try engine.text(of: recorded.number))
+  }
+}

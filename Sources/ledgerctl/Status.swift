@@ -1,0 +1,36 @@
+import ArgumentParser
+import LedgerCore
+
+/// Where the ledger stands.
+struct Status: LedgerCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show the head, the root over all events, and how much there is.")
+
+  @OptionGroup var access: Access
+
+  func perform() async throws {
+    try await Self.show(access)
+  }
+
+  static func show(_ access: Access) async throws {
+    let view = try await access.look { try await $0.status() }
+    if access.json { return try printJSON(view) }
+    let counts = view.counts
+    print(
+      Table.pairs([
+        ["ledger", counts.livemode ? "live" : "test"],
+        ["head", "\(view.head)"],
+        ["root", view.root],
+        ["time", view.time],
+        ["bytes", "\(view.bytes)"],
+        ["projections", "at event \(view.projections)"],
+        ["tenants", "\(counts.tenants)"],
+        ["agents", "\(counts.agents)"],
+        ["operators", "\(counts.operators)"],
+        ["wallets", "\(counts.wallets)"],
+        ["payees", "\(counts.payees)"],
+        ["timers", "\(counts.timers)"],
+        ["fees", "schedule \(counts.feeSchedule)"],
+      ]))
+  }
+}

@@ -1,0 +1,113 @@
+import Foundation
+import Testing
+
+/// Goal: a script can tell by the exit code, and a person by one sentence, why `ledgerctl` did not
+/// do what it was told (`design.md` 4.12).
+/// Method: the built programs as processes.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct ExitTests {
+  @Test func `what needs the lock is refused with the holder's pid`() async throws {
+    try await Bed.run { bed in
+      try bed.seed()
+      try await bed.serve { served in
+        for command in ["init", "seed", "verify", "replay", "bench"] {
+          let said = try bed.ledgerctl(command)
+          #expect(said.code == 75 && said.output.isEmpty, "\(command): \(said)")
+          #expect(said.errors.contains("process \(served.pid)"), "\(command): \(said.errors)")
+          #expect(said.errors.split(separator: "\n").count == 1)
+        }
+        #expect(try bed.ledgerctl("status").code == 0)
+      }
+    }
+  }
+
+  @Test func `a socket that does not answer is 69, and a dead one's ledger is opened`() async throws
+  {
+    try await Bed.run { bed in
+      try bed.seed()
+      try await bed.serve { served in
+        served.signal(SIGSTOP)
+        let said = try bed.ledgerctl("status")
+        #expect(said.code == 69 && said.output.isEmpty)
+        #expect(said.errors.split(separator: "\n").count == 1, "\(said.errors)")
+        #expect(said.errors.contains("ledgerd.sock"))
+
+        served.signal(SIGKILL)
+        served.wait()
+        #expect(FileManager.default.fileExists(atPath: bed.directory + "/ledgerd.sock"))
+        #expect(try bed.ledgerctl("status").code == 0)
+      }
+    }
+  }
+
+  @Test func `a holder without a socket is 75`() async throws {
+    try await Bed.run { bed in
+      try bed.seed()
+      try await bed.serve { served in
+        try FileManager.default.removeItem(atPath: bed.directory + "/ledgerd.sock")
+        let said = try bed.ledgerctl("history")
+        #expect(said.code == 75 && said.errors.contains("process \(served.pid)"))
+      }
+    }
+  }
+
+  @Test func `what is not there and what is misspelled is told alike on both ways`() async throws {
+    let asked: [(arguments: [String], code: Int32)] = [
+      (["inspect", "999999"], 1), (["inspect", "18446744073709551615"], 1), (["inspect", "0"], 1),
+      (["balance", "999999"], 1), (["balance", "0"], 1), (["history", "999999"], 1),
+      (["inspect", "tx_nothing"], 64), (["inspect", "wallet_nothing"], 64),
+      (["balance", "wallet_nothing"], 64), (["history", "a/b?c=%00 d"], 64), (["balance", ""], 64),
+      (["inspect", String(repeating: "a", count: 300)], 64), (["inspect", "é"], 64),
+      (["history", "--limit", "0"], 64), (["history", "--before", "0"], 64),
+      (["tail", "-n", "-1"], 64), (["balance"], 64), (["statsu"], 64), (["status", "--jsno"], 64),
+    ]
+    try await Bed.run { bed in
+      try bed.seed()
+      var beside: [Said] = []
+      try await bed.serve { served in
+        for (arguments, code) in asked {
+          let said = try bed.ledgerctl(arguments)
+          #expect(said.code == code && said.output.isEmpty, "\(arguments): \(said)")
+          beside.append(said)
+        }
+        #expect(served.stop() == 0)
+      }
+      for (said, (arguments, _)) in zip(beside, asked) {
+        #expect(try bed.ledgerctl(arguments) == said, "\(arguments)")
+      }
+    }
+  }
+
+  @Test func `where no ledger is, or another's, it is 78`() async throws {
+    try await Bed.run { bed in
+      for command in ["status", "verify", "replay", "history", "tail"] {
+        let said = try bed.ledgerctl(command)
+        #expect(said.code == 78 && said.errors.contains("no ledger"), "\(command): \(said)")
+      }
+      #expect(try bed.ledgerctl("init").code == 0)
+      #expect(try bed.ledgerctl("init").code == 78)
+      #expect(try bed.ledgerctl("seed", "--agents", "2", "--payments", "3").code == 0)
+      #expect(try bed.ledgerctl("seed").code == 78)
+      #expect(try bed.ledgerctl("bench").code == 64)
+    }
+  }
+
+  @Test(arguments: ["bash", "zsh", "fish"]) func `completion is generated`(shell: String) throws {
+    let said = try Bed.ledgerctl(["--generate-completion-script", shell])
+    #expect(said.code == 0 && said.output.contains("inspect") && said.output.contains("data"))
+  }
+
+  @Test func `help lists the subcommands and the exit codes`() throws {
+    let said = try Bed.ledgerctl(["--help"])
+    #expect(said.code == 0)
+    for code in [0, 1, 64, 69, 74, 75, 78] { #expect(said.output.contains("\(code) "), "\(code)") }
+    let names = [
+      "init", "seed", "status", "verify", "replay", "inspect", "balance", "history", "tail",
+      "bench",
+    ]
+    for name in names {
+      #expect(said.output.contains("  \(name) "), "\(name)")
+      let help = try Bed.ledgerctl([name, "--help"])
+      #expect(help.code == 0 && help.output.contains("--data"), "\(name)")
+    }
+  }
+}
