@@ -241,9 +241,9 @@ import Testing
     moved.close()
   }
 
-  @Test func `rows of another format or ahead of the log are thrown away`() async throws {
+  @Test func `rows of another format, history or ahead of the log are thrown away`() async throws {
     let scene = try Scene()
-    for change in [(word: 0, to: UInt64(99)), (word: 3, to: 1 << 30)] {
+    for change in [(word: 0, to: UInt64(99)), (word: 3, to: 1 << 30), (word: 5, to: 1)] {
       let projections = try scene.open()
       try await projections.catchUp()
       projections.close()

@@ -257,7 +257,8 @@ public final class Engine: Sendable {
 
   private func ask<Value: Sendable>(
     _ look: @escaping @Sendable (borrowing Ledger, EventNumber) -> Value,
-    atBoundary: Bool = false, _ completion: @escaping @Sendable (Result<Value, LedgerFailure>) -> Void
+    atBoundary: Bool = false,
+    _ completion: @escaping @Sendable (Result<Value, LedgerFailure>) -> Void
   ) {
     let seen = Box<Value>()
     let read = Inbox.Read(
