@@ -37,19 +37,39 @@ struct Fingerprints: ~Copyable {
   /// How many keys there are.
   var count: Int { unsafe memory.base.load(as: Int.self) }
 
-  /// The event that used `fingerprint`, if `isIt` confirms one of the candidates.
+  /// A walk over the events that may have used one fingerprint.
+  struct Search {
+    fileprivate let tag: UInt64
+    fileprivate var index: Int
+  }
+
+  /// Begins to look for `fingerprint`.
   @inline(__always)
+  func search(_ fingerprint: UInt128) -> Search {
+    let tag = UInt64(truncatingIfNeeded: fingerprint)
+    return Search(tag: tag, index: position(of: tag))
+  }
+
+  /// The next candidate, for the caller to confirm; `nil` where there is no other.
+  @inline(__always)
+  func next(_ search: inout Search) -> EventNumber? {
+    while true {
+      let slot = unsafe address(search.index).load(as: Slot.self)
+      if slot.event == 0 { return nil }
+      search.index += 1
+      if slot.tag == search.tag { return EventNumber(slot.event) }
+    }
+  }
+
+  /// The event that used `fingerprint`, if `isIt` confirms one of the candidates.
   func find(
     _ fingerprint: UInt128, isIt: (EventNumber) throws(StorageError) -> Bool
   ) throws(StorageError) -> EventNumber? {
-    let tag = UInt64(truncatingIfNeeded: fingerprint)
-    var index = position(of: tag)
-    while true {
-      let slot = unsafe address(index).load(as: Slot.self)
-      if slot.event == 0 { return nil }
-      if slot.tag == tag, try isIt(EventNumber(slot.event)) { return EventNumber(slot.event) }
-      index += 1
+    var search = search(fingerprint)
+    while let event = next(&search) {
+      if try isIt(event) { return event }
     }
+    return nil
   }
 
   /// Remembers that `event` used a fingerprint which ``find(_:isIt:)`` did not know.
