@@ -6,7 +6,7 @@ import CLedger
 /// the log. Not part of the state: the log's frames carry the whole keys. Event 0 means empty.
 ///
 /// A fingerprint belongs where the highest bits of its tag say, so that the table is in the order
-/// of the tags but for collisions, and growing it is one pass from front to back, in place. (A
+/// of the tags but for collisions, and growing it is one pass from back to front, in place. (A
 /// second table and a random walk cost 140 ns a payment: most of it the system clearing the new
 /// memory.)
 @safe
@@ -100,30 +100,23 @@ struct Fingerprints: ~Copyable {
     unsafe cledger_prefetch(place + 64)
   }
 
-  /// Doubles the table in place: the old slots move to the upper half, the lower is cleared, and
-  /// each goes from front to back to where it belongs now. The reader stays ahead of the writer
-  /// until the very end, so the last few are held back.
+  /// Doubles the table in place, from back to front: a place is twice what it was, so each slot
+  /// moves to where all were moved away before. Only near the front it may not; those are held back.
   private mutating func double() {
     precondition(!undo.isOpen, "room is reserved before a unit")
     let oldCount = slotCount + Self.overflowSlotCount
     memory.grow(toHold: Self.byteCount(slots: slotCount * 2))
-    let upper = unsafe address(slotCount)
-    unsafe upper.copyMemory(from: address(0), byteCount: oldCount * MemoryLayout<Slot>.stride)
-    unsafe address(0).initializeMemory(
-      as: UInt8.self, repeating: 0, count: slotCount * MemoryLayout<Slot>.stride)
-    let readerStart = slotCount
     slotCount *= 2
     shift -= 1
-    let heldBack = Self.overflowSlotCount * 2
-    var last: [Slot] = []
-    for index in 0..<oldCount {
-      let place = unsafe address(readerStart + index)
+    var heldBack: [Slot] = []
+    for index in (0..<oldCount).reversed() {
+      let place = unsafe address(index)
       let slot = unsafe place.load(as: Slot.self)
       guard slot.event != 0 else { continue }
       unsafe place.storeBytes(of: Slot(tag: 0, event: 0), as: Slot.self)
-      if index >= oldCount - heldBack { last.append(slot) } else { put(slot) }
+      if position(of: slot.tag) < index { heldBack.append(slot) } else { put(slot) }
     }
-    for slot in last { put(slot) }
+    for slot in heldBack { put(slot) }
   }
 
   private func put(_ slot: Slot) {
