@@ -40,6 +40,12 @@ range() {
     sort -g | awk 'NR == 1 { least = $1 } END { printf "%.2f to %.2f", least, $1 }'
 }
 
+# "2000000 at batch 8190, …"
+payments() {
+  printf '%s\n' "${runs[@]}" |
+    awk '$3 == 0 { printf "%s%s at batch %s", comma, $2, $1; comma = ", " }'
+}
+
 microbenchmarks() {
   echo "| operation | median | least | p90 |"
   echo "|---|--:|--:|--:|"
@@ -51,7 +57,7 @@ microbenchmarks() {
 }
 
 engine() {
-  echo "| batch | hot | payments/s | plain file | ratio | its range | preallocated | p50 µs | p99 µs |"
+  echo "| batch | hot | payments/s | plain file | ratio | range | preallocated | p50 µs | p99 µs |"
   echo "|--:|--:|--:|--:|--:|---|--:|--:|--:|"
   for run in "${runs[@]}"; do
     read -r batch _ hot <<<"$run"
@@ -93,8 +99,8 @@ binds=$(awk '/^## What binds/ { found = 1 } found' Results.md 2>/dev/null || tru
   echo
   echo "## The whole engine, durable"
   echo
-  echo "\`ledgerctl bench --data scratch --batch B --payments P --hot H --json\`, a million wallets," \
-    "three runs each, medians."
+  echo "\`ledgerctl bench --data scratch --batch B --payments P --hot H --json\`, a million" \
+    "wallets, three runs each, medians. P is $(payments)."
   echo
   engine
   echo

@@ -1,7 +1,7 @@
 @testable package import LedgerCore
 
-/// A ledger in memory, without engine or disk: one agent, whose wallets hold more than any benchmark
-/// spends.
+/// A ledger in memory, without engine or disk: one agent, whose wallets hold more than any
+/// benchmark spends.
 package struct Scene: ~Copyable {
   /// The agent that holds every wallet.
   package static let agent = Actor.agent(AgentNumber(1))
