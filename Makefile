@@ -15,8 +15,8 @@ test: setup lint  # the programs' tests after the others, which use every core f
 lint:
 	swift format lint --strict --recursive Sources Tests Package.swift
 
-bench: setup
-	swift package --package-path Benchmarks benchmark
+bench: setup  # writes Benchmarks/Results.md
+	bash Benchmarks/bench.sh
 
 format:
 	swift format --in-place --recursive Sources Tests Package.swift

@@ -24,9 +24,15 @@ public struct Decision: ~Copyable {
   }
 
   /// The event at `index`, from 0.
+  ///
+  /// - Note: mutating in name only.
   public subscript(index: Int) -> Event {
-    precondition(index < count)
-    return slots[index]
+    // Workaround: to read a slot of a borrowed value, Swift 6.3 copies all eight slots; to read one
+    // of an inout value it does not. Retry with 6.4.
+    mutating get {
+      precondition(index < count)
+      return slots[index]
+    }
   }
 
   func text(_ index: Int) -> Text { texts[index] }

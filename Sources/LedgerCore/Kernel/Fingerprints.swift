@@ -6,7 +6,7 @@ import CLedger
 /// the log. Not part of the state: the log's frames carry the whole keys. Event 0 means empty.
 ///
 /// A fingerprint belongs where the highest bits of its tag say, so that the table is in the order
-/// of the tags but for collisions, and growing it is one pass from front to back, in place. (A
+/// of the tags but for collisions, and growing it is one pass from back to front, in place. (A
 /// second table and a random walk cost 140 ns a payment: most of it the system clearing the new
 /// memory.)
 @safe
@@ -37,19 +37,39 @@ struct Fingerprints: ~Copyable {
   /// How many keys there are.
   var count: Int { unsafe memory.base.load(as: Int.self) }
 
-  /// The event that used `fingerprint`, if `isIt` confirms one of the candidates.
+  /// A walk over the events that may have used one fingerprint.
+  struct Search {
+    fileprivate let tag: UInt64
+    fileprivate var index: Int
+  }
+
+  /// Begins to look for `fingerprint`.
   @inline(__always)
+  func search(_ fingerprint: UInt128) -> Search {
+    let tag = UInt64(truncatingIfNeeded: fingerprint)
+    return Search(tag: tag, index: position(of: tag))
+  }
+
+  /// The next candidate, for the caller to confirm; `nil` where there is no other.
+  @inline(__always)
+  func next(_ search: inout Search) -> EventNumber? {
+    while true {
+      let slot = unsafe address(search.index).load(as: Slot.self)
+      if slot.event == 0 { return nil }
+      search.index += 1
+      if slot.tag == search.tag { return EventNumber(slot.event) }
+    }
+  }
+
+  /// The event that used `fingerprint`, if `isIt` confirms one of the candidates.
   func find(
     _ fingerprint: UInt128, isIt: (EventNumber) throws(StorageError) -> Bool
   ) throws(StorageError) -> EventNumber? {
-    let tag = UInt64(truncatingIfNeeded: fingerprint)
-    var index = position(of: tag)
-    while true {
-      let slot = unsafe address(index).load(as: Slot.self)
-      if slot.event == 0 { return nil }
-      if slot.tag == tag, try isIt(EventNumber(slot.event)) { return EventNumber(slot.event) }
-      index += 1
+    var search = search(fingerprint)
+    while let event = next(&search) {
+      if try isIt(event) { return event }
     }
+    return nil
   }
 
   /// Remembers that `event` used a fingerprint which ``find(_:isIt:)`` did not know.
@@ -71,36 +91,32 @@ struct Fingerprints: ~Copyable {
     while (count + additional) * 4 > slotCount * 3 { double() }
   }
 
-  /// Asks for the cache line where a fingerprint belongs.
+  /// Asks for the cache line where a fingerprint belongs, and for the next: probing a table three
+  /// quarters full goes on for some eight slots, which is two lines.
   @inline(__always)
   func prefetch(_ fingerprint: UInt128) {
-    unsafe cledger_prefetch(address(position(of: UInt64(truncatingIfNeeded: fingerprint))))
+    let place = unsafe address(position(of: UInt64(truncatingIfNeeded: fingerprint)))
+    unsafe cledger_prefetch(place)
+    unsafe cledger_prefetch(place + 64)
   }
 
-  /// Doubles the table in place: the old slots move to the upper half, the lower is cleared, and
-  /// each goes from front to back to where it belongs now. The reader stays ahead of the writer
-  /// until the very end, so the last few are held back.
+  /// Doubles the table in place, from back to front: a place is twice what it was, so each slot
+  /// moves to where all were moved away before. Only near the front it may not; those are held back.
   private mutating func double() {
     precondition(!undo.isOpen, "room is reserved before a unit")
     let oldCount = slotCount + Self.overflowSlotCount
     memory.grow(toHold: Self.byteCount(slots: slotCount * 2))
-    let upper = unsafe address(slotCount)
-    unsafe upper.copyMemory(from: address(0), byteCount: oldCount * MemoryLayout<Slot>.stride)
-    unsafe address(0).initializeMemory(
-      as: UInt8.self, repeating: 0, count: slotCount * MemoryLayout<Slot>.stride)
-    let readerStart = slotCount
     slotCount *= 2
     shift -= 1
-    let heldBack = Self.overflowSlotCount * 2
-    var last: [Slot] = []
-    for index in 0..<oldCount {
-      let place = unsafe address(readerStart + index)
+    var heldBack: [Slot] = []
+    for index in (0..<oldCount).reversed() {
+      let place = unsafe address(index)
       let slot = unsafe place.load(as: Slot.self)
       guard slot.event != 0 else { continue }
       unsafe place.storeBytes(of: Slot(tag: 0, event: 0), as: Slot.self)
-      if index >= oldCount - heldBack { last.append(slot) } else { put(slot) }
+      if position(of: slot.tag) < index { heldBack.append(slot) } else { put(slot) }
     }
-    for slot in last { put(slot) }
+    for slot in heldBack { put(slot) }
   }
 
   private func put(_ slot: Slot) {

@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# Measures and writes Benchmarks/Results.md: microbenchmarks, allocations, `ledgerctl bench`.
+# What Results.md says from "What binds" on is written by hand and kept.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+out=.build/results
+scratch=.build/scratch
+testable=(-Xswiftc -enable-testing)
+mkdir -p "$out"
+
+swift build --package-path .. --configuration release --product ledgerctl
+swift build --configuration release "${testable[@]}" --product Loop
+bash Allocations/check.sh | tee "$out/allocations"
+swift package "${testable[@]}" benchmark --target Micro --format markdown --no-progress |
+  tee "$out/micro"
+
+# Three runs of `ledgerctl bench` with these arguments, a file of JSON each.
+runs=("8190 2000000 0" "1000 1000000 0" "100 200000 0" "1 10000 0" "8190 2000000 0.99")
+for run in "${runs[@]}"; do
+  read -r batch payments hot <<<"$run"
+  for turn in 1 2 3; do
+    rm -rf "$scratch"
+    ../.build/release/ledgerctl bench --data "$scratch" --batch "$batch" \
+      --payments "$payments" --hot "$hot" --json >"$out/$batch-$hot-$turn.json"
+    echo "batch $batch, hot $hot, run $turn of 3: ratio $(
+      awk -F '[:,]' '/"ratio"/ { print $2 }' "$out/$batch-$hot-$turn.json")"
+  done
+done
+
+# The median over the three runs of the field $2 of run $1, with $3 decimals.
+median() {
+  cat "$out/$1"-[123].json | awk -F '[:,]' -v name="\"$2\"" 'index($1, name) { print $2 }' |
+    sort -g | awk -v decimals="${3:-0}" 'NR == 2 { printf "%.*f", decimals, $1 }'
+}
+
+# Least and greatest of the three.
+range() {
+  cat "$out/$1"-[123].json | awk -F '[:,]' -v name="\"$2\"" 'index($1, name) { print $2 }' |
+    sort -g | awk 'NR == 1 { least = $1 } END { printf "%.2f to %.2f", least, $1 }'
+}
+
+# "2000000 at batch 8190, …"
+payments() {
+  printf '%s\n' "${runs[@]}" |
+    awk '$3 == 0 { printf "%s%s at batch %s", comma, $2, $1; comma = ", " }'
+}
+
+microbenchmarks() {
+  echo "| operation | median | least | p90 |"
+  echo "|---|--:|--:|--:|"
+  awk -F '|' '/^### / { name = substr($0, 5) }
+    /^\| *Time \(wall clock\)/ {
+      for (i = 3; i <= 9; i++) gsub(/ /, "", $i)
+      printf "| %s | %s | %s | %s |\n", name, $5, $3, $7
+    }' "$out/micro"
+}
+
+engine() {
+  echo "| batch | hot | payments/s | plain file | ratio | range | preallocated | p50 µs | p99 µs |"
+  echo "|--:|--:|--:|--:|--:|---|--:|--:|--:|"
+  for run in "${runs[@]}"; do
+    read -r batch _ hot <<<"$run"
+    name=$batch-$hot
+    echo "| $batch | $hot | $(median "$name" payments_per_second)" \
+      "| $(median "$name" raw_payments_per_second) | $(median "$name" ratio 2)" \
+      "| $(range "$name" ratio) | $(median "$name" ratio_preallocated 2)" \
+      "| $(median "$name" p50_us) | $(median "$name" p99_us) |"
+  done
+  echo
+  echo "At batch 8190: $(median 8190-0 cpu_us_per_payment 2) µs of CPU and" \
+    "$(median 8190-0 bytes_per_payment) bytes of disk a payment," \
+    "$(median 8190-0 memory_bytes_per_wallet) bytes of memory a wallet;" \
+    "opened again by folding $(median 8190-0 fold_events_per_second) events/s."
+}
+
+binds=$(awk '/^## What binds/ { found = 1 } found' Results.md 2>/dev/null || true)
+{
+  echo "# Results"
+  echo
+  echo "Written by \`make bench\`. Read ratios: the machine is virtual and not ours alone."
+  echo
+  echo "- Date: $(date -u +%Y-%m-%d), commit $(git rev-parse --short HEAD)"
+  echo "- CPU: $(awk -F ': ' '/^model name/ { print $2; exit }' /proc/cpuinfo), $(nproc) cores;" \
+    "load over the last minute when done: $(cut -d ' ' -f 1 /proc/loadavg)"
+  echo "- Kernel: $(uname -sr); file system: $(stat -f -c %T .)"
+  echo "- Compiler: $(swift --version 2>/dev/null | head -1)"
+  echo
+  echo "## One operation, nanoseconds"
+  echo
+  echo "\`swift package -Xswiftc -enable-testing benchmark --target Micro\` in \`Benchmarks/\`:"
+  echo "loops of a million (preparing: a thousand), up to 15 times (preparing: 500)."
+  echo
+  microbenchmarks
+  echo
+  echo "## Allocations"
+  echo
+  echo "\`bash Benchmarks/Allocations/check.sh\`: $(cat "$out/allocations")."
+  echo
+  echo "## The whole engine, durable"
+  echo
+  echo "\`ledgerctl bench --data scratch --batch B --payments P --hot H --json\`, a million" \
+    "wallets, three runs each, medians. P is $(payments)."
+  echo
+  engine
+  echo
+  if [ -n "$binds" ]; then echo "$binds"; else echo "## What binds"; fi
+} >"$out/Results.md"
+mv "$out/Results.md" Results.md
+rm -rf "$scratch"
