@@ -78,8 +78,12 @@ import Testing
     let head = scene.engine.head.rawValue
     let group = DispatchGroup()
     // Held back by a first answer, so that all of these wait and are taken together.
-    let hold = DispatchSemaphore(value: 0)
-    scene.engine.submit([try scene.pay(1)]) { _ in hold.wait() }
+    let (isHeld, hold) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    scene.engine.submit([try scene.pay(1)]) { _ in
+      isHeld.signal()
+      hold.wait()
+    }
+    isHeld.wait()
     for size in [900, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000] {
       let requests = try (0..<size).map { _ in try scene.pay(1) }
       let engine = scene.engine

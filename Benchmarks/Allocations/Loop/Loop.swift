@@ -4,9 +4,10 @@ import Scene
 
 /// Decides, evolves and encodes as many payments as its argument says, then ends.
 ///
-/// The path is the engine's: key looked up, decided, evolved, framed into the batch, key remembered;
-/// no engine around it, because that one's threads and its disk allocate as they please. Run twice
-/// with different counts, what differs is what the loop itself allocates (`check.sh`).
+/// The path is the engine's: key looked up, decided, evolved, framed into the batch, key
+/// remembered; no engine around it, because that one's threads and its disk allocate as they
+/// please. Run twice with different counts, what differs is what the loop itself allocates
+/// (`check.sh`).
 @main
 enum Loop {
   static let walletCount = 1_000

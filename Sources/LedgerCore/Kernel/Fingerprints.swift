@@ -101,7 +101,8 @@ struct Fingerprints: ~Copyable {
   }
 
   /// Doubles the table in place, from back to front: a place is twice what it was, so each slot
-  /// moves to where all were moved away before. Only near the front it may not; those are held back.
+  /// moves to where all were moved away before. Only near the front it may not; those are held
+  /// back.
   private mutating func double() {
     precondition(!undo.isOpen, "room is reserved before a unit")
     let oldCount = slotCount + Self.overflowSlotCount
