@@ -38,7 +38,6 @@ struct DataDirectory: ~Copyable {
 
   var log: String { path + "/log" }
   var headLog: String { path + "/head.log" }
-  var keys: String { path + "/keys" }
   var masterKey: String { path + "/keys/master.key" }
   var dataFile: String { path + "/log/data.mdb" }
 

@@ -87,9 +87,6 @@ package final class Environment: @unchecked Sendable {
     Self.open.withLock { open in _ = open.remove(identity) }
   }
 
-  /// LMDB's version, for messages.
-  static var version: String { unsafe String(cString: mdb_version(nil, nil, nil)) }
-
   /// Runs `body` on a snapshot. Keep it under 100 ms and copy what outlives it: spans point into
   /// the map and die with the transaction.
   package func read<Result>(
@@ -254,8 +251,6 @@ extension Environment {
     package enum Start {
       /// At the first key.
       case first
-      /// At the last key.
-      case last
       /// At the greatest key that is not greater than this one.
       case atOrBefore(Key)
       /// At the smallest key that is not smaller than this one.
@@ -289,7 +284,6 @@ extension Environment {
     ) -> Int32 {
       switch start {
       case .first: return unsafe mdb_cursor_get(cursor, &name, &value, MDB_FIRST)
-      case .last: return unsafe mdb_cursor_get(cursor, &name, &value, MDB_LAST)
       case .atOrAfter(let key): return unsafe range(cursor, key, &name, &value)
       case .atOrBefore(let key):
         let code = unsafe range(cursor, key, &name, &value)
