@@ -83,7 +83,7 @@ binds=$(awk '/^## What binds/ { found = 1 } found' Results.md 2>/dev/null || tru
   echo "- Date: $(date -u +%Y-%m-%d), commit $(git rev-parse --short HEAD)"
   echo "- CPU: $(awk -F ': ' '/^model name/ { print $2; exit }' /proc/cpuinfo), $(nproc) cores;" \
     "load over the last minute when done: $(cut -d ' ' -f 1 /proc/loadavg)"
-  echo "- Kernel: $(uname -sr); file system: $(stat -f -c %T .)"
+  echo "- Kernel: $(uname -sr); file system: $(df --output=fstype . | tail -1)"
   echo "- Compiler: $(swift --version 2>/dev/null | head -1)"
   echo
   echo "## One operation, nanoseconds"
