@@ -158,8 +158,7 @@ public final class Projections: Sendable {
   /// - `before`: only events older than this one; a page's ``TimelinePage/next`` to go on.
   /// - `limit`: at most so many, and at most 1,000.
   /// - Complexity: O(limit + log events), where `before` is on the timeline or `nil`; for any
-  ///   other,
-  ///   O(events of the wallet after it) more.
+  ///   other, O(events of the wallet after it) more.
   public func timeline(
     of wallet: WalletNumber, before: EventNumber?, limit: Int
   ) async throws(ProjectionFailure) -> TimelinePage {

@@ -71,7 +71,7 @@ struct Seed: LedgerCommand {
             name: preparation.hash(agent: name, tenant: tenant), asset: AssetNumber(1),
             apiKey: preparation.hash(credential: "seed-api-\(index)-\(UUID())"),
             secretKey: preparation.hash(credential: "seed-secret-\(index)-\(UUID())"))),
-        by: .anonymous, text: [name], registering: [tenant])
+        by: .anonymous, text: [name, tenant, ""], registering: [tenant])
       let outcome = try await engine.submit(request)
       guard
         case .identity(.agentRegistered(let agent, let number, let wallet, _, _, _))? = outcome

@@ -39,6 +39,7 @@ import Testing
     var journal = Journal()
     for round in 0..<Self.rounds {
       let child = try Child(["run", directory.path])
+      // Any moment will do, and none may be special.
       Thread.sleep(forTimeInterval: Double(random.below(round < 5 ? 250 : 900)) / 1_000)
       child.kill()
       #expect(child.wait() == .signal(SIGKILL))

@@ -92,6 +92,7 @@ import Testing
         #expect(outcomes.map(Self.reasons) == [nil])
       }
     }
+    // Time for all of them to be queued; fewer would only make the test weaker, not wrong.
     Thread.sleep(forTimeInterval: 0.3)
     hold.signal()
     group.wait()
