@@ -234,7 +234,7 @@ struct Sequencer: ~Copyable {
   /// request a conflict. `nil` where the key is new.
   ///
   /// Mutating in name only, as ``outcome(of:_:)``. Workaround: a call that borrows `self`, or a
-  /// closure that captures it, copies all of it first in Swift 6.3: 3,624 bytes and some 90 ns a command.
+  /// closure that captures it, copies all of it first in Swift 6.3: 3,624 bytes a command, 90 ns.
   /// Retry with 6.4, and look for large `memcpy` in ``perform(_:of:inUnit:)``.
   @inline(__always)
   private mutating func known(_ key: IdempotencyKey) throws(StorageError) -> Outcome? {
