@@ -208,20 +208,32 @@ public final class Projections: Sendable {
   func readNow<Value>(
     _ body: (Transaction) throws(StorageError) -> Value
   ) throws(ProjectionFailure) -> Value {
-    let open = store.with { state -> DisposableStore? in
+    let isOpen = store.with { state -> Bool in
       if state.store != nil { state.readerCount += 1 }
-      return state.store
+      return state.store != nil
     }
-    guard let open else { throw .closed }
+    guard isOpen else { throw .closed }
     defer {
       store.with { $0.readerCount -= 1 }
       released.wake()
     }
     do throws(StorageError) {
-      return try open.environment.read(body)
+      return try readOpen(body)
     } catch {
       throw .failed(error)
     }
+  }
+
+  /// A function of its own, so that the store is let go of before the reader is counted out: who
+  /// closes may then open the directory again.
+  @inline(never)
+  private func readOpen<Value>(
+    _ body: (Transaction) throws(StorageError) -> Value
+  ) throws(StorageError) -> Value {
+    guard let open = store.with({ $0.store }) else {
+      preconditionFailure("the store stays while readers are counted")
+    }
+    return try open.environment.read(body)
   }
 }
 

@@ -80,8 +80,11 @@ package final class Worker: Sendable {
 
   /// Starts a thread that runs `body`.
   package init(name: String, _ body: @escaping @Sendable () -> Void) {
+    // The system lets go of a thread's closure only some time after it returned. So the closure
+    // holds `body` where it can be taken out: who waited may open anew what `body` had open.
+    let work = Guarded<(@Sendable () -> Void)?>(body)
     let thread = Thread { [isDone] in
-      body()
+      Self.run(work)
       isDone.signal()
     }
     thread.name = name
@@ -89,7 +92,18 @@ package final class Worker: Sendable {
     thread.start()
   }
 
-  /// Waits until the function has returned. Any number of times, from any other thread.
+  /// Takes the function out, runs it, and lets go of it before returning.
+  @inline(never)
+  private static func run(_ work: Guarded<(@Sendable () -> Void)?>) {
+    let body = work.with { work -> (@Sendable () -> Void)? in
+      defer { work = nil }
+      return work
+    }
+    body?()
+  }
+
+  /// Waits until the function has returned and what it held is let go of. Any number of times, from
+  /// any other thread.
   package func join() {
     isDone.wait()
     isDone.signal()
