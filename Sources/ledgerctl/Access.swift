@@ -164,9 +164,10 @@ extension LedgerCommand {
   }
 }
 
-/// Writes a value as one JSON object, keys sorted.
+/// Writes a value as one JSON object, keys sorted and in snake case.
 func printJSON(_ value: some Encodable) throws {
   let encoder = JSONEncoder()
+  encoder.keyEncodingStrategy = .convertToSnakeCase
   encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
   print(String(decoding: try encoder.encode(value), as: UTF8.self))
 }

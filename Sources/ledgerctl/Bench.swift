@@ -76,7 +76,8 @@ struct Bench: LedgerCommand {
     let report = Report(
       measured, batch: batch, wallets: wallets, hot: hot, events: Int(events), bytes: byteCount,
       memoryPerWallet: Double(memoryByteCount) / Double(wallets), fold: folded)
-    print(json ? try report.json() : report.table())
+    if json { return try printJSON(report) }
+    print(report.table())
   }
 
   /// One agent, `count` wallets, each with a billion units.

@@ -102,31 +102,6 @@ extension Bench {
     var memoryBytesPerWallet: Double
     var foldEventsPerSecond: Double
 
-    private enum CodingKeys: String, CodingKey {
-      case paymentsPerSecond = "payments_per_second"
-      case rawPaymentsPerSecond = "raw_payments_per_second"
-      case rawPreallocatedPaymentsPerSecond = "raw_preallocated_payments_per_second"
-      case ratio
-      case ratioPreallocated = "ratio_preallocated"
-      case batch, payments, wallets, hot
-      case p50Us = "p50_us"
-      case p99Us = "p99_us"
-      case rawP50Us = "raw_p50_us"
-      case rawP99Us = "raw_p99_us"
-      case events, bytes
-      case bytesPerPayment = "bytes_per_payment"
-      case refused
-      case cpuUsPerPayment = "cpu_us_per_payment"
-      case memoryBytesPerWallet = "memory_bytes_per_wallet"
-      case foldEventsPerSecond = "fold_events_per_second"
-    }
-
-    func json() throws -> String {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
-
     func table() -> String {
       let rows = [
         ["", "payments/s", "p50 us", "p99 us"],

@@ -18,6 +18,12 @@ public struct Counts: Hashable, Sendable, Codable {
   public var feeSchedule: UInt64
   /// Whether real money moves here.
   public var livemode: Bool
+
+  /// Names in JSON are in snake case everywhere.
+  private enum CodingKeys: String, CodingKey {
+    case head, tenants, agents, operators, wallets, payees, timers, livemode
+    case feeSchedule = "fee_schedule"
+  }
 }
 
 extension Engine {

@@ -109,7 +109,7 @@ enum AdminRoutes {
     members.integer("wallets", counts.wallets)
     members.integer("payees", counts.payees)
     members.integer("timers", counts.timers)
-    members.integer("feeSchedule", counts.feeSchedule)
+    members.integer("fee_schedule", counts.feeSchedule)
     members.bool("livemode", counts.livemode)
     return members.json
   }
