@@ -67,9 +67,11 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: settings),
+    // Its own system calls, for the process below: with a fault at the n-th.
+    .target(name: "Faults", path: "Tests/Faults"),
     // A process for the tests above to kill, and one in which damaged files may crash.
     .executableTarget(
-      name: "KillTarget", dependencies: ["LedgerCore"], path: "Tests/KillTarget",
+      name: "KillTarget", dependencies: ["LedgerCore", "Faults"], path: "Tests/KillTarget",
       swiftSettings: settings),
     .testTarget(
       name: "ProjectionsTests", dependencies: ["Projections", "LedgerCore"],

@@ -29,6 +29,20 @@ public enum Command: Hashable, Sendable {
   }
 }
 
+extension Command {
+  /// Whether it begins something: refused while the disk is nearly full, when what ends something
+  /// still goes through (`accounting.md` 5).
+  @inline(__always)
+  var isBeginning: Bool {
+    switch self {
+    case .identity(.revoke): false
+    case .identity(.registerAgent), .identity(.registerOperator), .identity(.issue), .wallet,
+      .payment, .fee:
+      true
+    }
+  }
+}
+
 /// A command's name on disk. Written once, never reused.
 public enum Operation: UInt16, Hashable, Sendable, CaseIterable {
   /// ``Identity/Command/registerAgent(tenant:name:asset:apiKey:secretKey:)``

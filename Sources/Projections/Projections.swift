@@ -261,7 +261,7 @@ public enum ProjectionFailure: Error, Hashable, Sendable, CustomStringConvertibl
     switch failure {
     case .closed: self = .closed
     case .ledgerFailed(let error), .readFailed(let error): self = .failed(error)
-    case .outcomeUnknown, .queueFull: self = .failed(.refused(failure.description))
+    case .outcomeUnknown, .queueFull, .storageFull: self = .failed(.refused(failure.description))
     }
   }
 }

@@ -154,8 +154,9 @@ private struct LedgerService: Service {
           do throws(LedgerFailure) {
             _ = try await daemon.backend.engine.isLive()
           } catch {
-            // A full queue is a busy ledger, not a failed one.
-            guard error == .queueFull else { throw error }
+            // A full queue or a full disk is a ledger that waits, not a failed one.
+            let isWaiting = [.queueFull, .storageFull, .outcomeUnknown].contains(error)
+            guard isWaiting else { throw error }
           }
           try await Task.sleep(for: .seconds(1))
         }

@@ -5,6 +5,7 @@ import LedgerCore
 ///
 ///     KillTarget run DIR                                pays for ever; see `Victim`
 ///     KillTarget open DIR                               opens, prints the balances, closes
+///     KillTarget script DIR FAULT N                     pays with a fault; see `Script`
 ///     KillTarget sweep DIR COPY EXPECTED SEED FROM TO   flips bytes; see `Sweep`
 let arguments = Array(CommandLine.arguments.dropFirst())
 do {
@@ -13,13 +14,18 @@ do {
     try Victim(arguments[1]).run()
   case "open" where arguments.count == 2:
     print(try Sight(arguments[1]).text)
+  case "script" where arguments.count == 4:
+    try Script(arguments[1], fault: arguments[2], at: Int(arguments[3]) ?? 0).run()
   case "sweep" where arguments.count == 6:
     try Sweep(arguments).run()
   default:  // not ours: a person's words
-    FileHandle.standardError.write(Data("KillTarget run|open|sweep …\n".utf8))
+    FileHandle.standardError.write(Data("KillTarget run|open|script|sweep …\n".utf8))
     exit(64)
   }
 } catch let error as StorageError {
   FileHandle.standardError.write(Data("\(error)\n".utf8))
   exit(error.exitCode)
+} catch let error as LedgerFailure {
+  FileHandle.standardError.write(Data("\(error)\n".utf8))
+  exit(74)
 }

@@ -29,10 +29,18 @@ public final class Engine: Sendable {
     public var masterKey: [UInt8]?
     /// Address space for the log: the most it may grow to. Costs no disk and no memory.
     public var mapByteCount = 1 << 40
+    /// Room on the disk that is kept for what ends obligations, in bytes, beside that for one
+    /// batch. With less than twice that, commands that begin something are refused with
+    /// ``Rejection/storageFull``.
+    public var reserveByteCount = 64 << 20
     /// Opens although the clock is far from the last event's time.
     public var acceptsClock = false
     /// Nanoseconds since 1970, UTC. Read once a batch.
     public var clock: @Sendable () -> UInt64 = { WallClock.now() }
+    /// How long a caller waits for room on a full disk before the outcome is told to be unknown.
+    package var patience = Duration.seconds(5)
+    /// How much room there is; tests say it themselves.
+    var free: @Sendable (String) -> Int = { Reserve.free(in: $0) }
 
     /// A test ledger, created where it is missing.
     public init() {}
@@ -85,9 +93,9 @@ public final class Engine: Sendable {
     do throws(StorageError) {
       let opening = try Opening(directory, options)
       let shared = Shared(opening)
-      var sequencer = Sequencer(opening, shared.heads, clock: options.clock)
+      var sequencer = Sequencer(opening, shared.heads, shared.inbox, options)
       report(.success(shared))
-      sequencer.run(shared.inbox)
+      sequencer.run()
       shared.heads.fail(.closed)
       return shared
     } catch {

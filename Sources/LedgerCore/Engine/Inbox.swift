@@ -58,17 +58,32 @@ final class Inbox: Sendable {
   /// is closed and empty.
   func take(waiting milliseconds: Int) -> [Job]? {
     while true {
-      let (jobs, isDone) = state.withLock { state -> ([Job], Bool) in
-        var jobs: [Job] = []
-        swap(&jobs, &state.jobs)
-        state.commandCount = 0
-        return (jobs, state.isClosed && jobs.isEmpty)
-      }
-      if isDone { return nil }
+      // Asked for before the jobs: what was accepted before closing is done.
+      let isDone = isClosed
+      let jobs = takeAll()
       if !jobs.isEmpty { return jobs }
+      if isDone { return nil }
       if arrived.wait(timeout: .now() + .milliseconds(milliseconds)) == .timedOut { return [] }
     }
   }
+
+  /// Takes everything that waits, without waiting for more.
+  func takeAll() -> [Job] {
+    state.withLock { state in
+      var jobs: [Job] = []
+      swap(&jobs, &state.jobs)
+      state.commandCount = 0
+      return jobs
+    }
+  }
+
+  /// Sleeps at most `milliseconds`; wakes up where something arrives or the inbox is closed.
+  func pause(milliseconds: Int) {
+    _ = arrived.wait(timeout: .now() + .milliseconds(milliseconds))
+  }
+
+  /// Whether nothing more is accepted.
+  var isClosed: Bool { state.withLock { $0.isClosed } }
 
   /// Accepts nothing more; what waits is still done.
   func close() {
@@ -100,6 +115,9 @@ public enum LedgerFailure: Error, Hashable, Sendable, CustomStringConvertible {
   /// 65,536 commands and reads are waiting; ask again later. For reads only: a command is refused
   /// with ``Rejection/queueFull``.
   case queueFull
+  /// The disk is full, and what was decided waits for room; ask again later. For reads of the state
+  /// only: a command is refused with ``Rejection/storageFull``.
+  case storageFull
 
   /// One sentence for a person.
   public var description: String {
@@ -109,6 +127,7 @@ public enum LedgerFailure: Error, Hashable, Sendable, CustomStringConvertible {
     case .readFailed(let error): "the log could not be read: \(error)"
     case .closed: "the ledger is closed"
     case .queueFull: "too much is waiting; ask again later"
+    case .storageFull: "the disk is full; ask again when it has room"
     }
   }
 }

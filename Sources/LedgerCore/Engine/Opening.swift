@@ -10,7 +10,6 @@ struct Opening: ~Copyable {
   /// Locks the directory, checks it, creates the ledger where it may, and folds the log.
   init(_ path: String, _ options: Engine.Options) throws(StorageError) {
     let directory = try DataDirectory(path, mayCreate: options.mayCreate)
-    try MetaPages.check(directory.dataFile)
     let hadData = File.exists(directory.dataFile)
     if !hadData {
       guard options.mayCreate else { throw .refused("there is no ledger in \(path)") }
@@ -27,6 +26,10 @@ struct Opening: ~Copyable {
     guard hadData || isEmpty else {
       throw .damaged("\(directory.dataFile) is gone, but events were acknowledged")
     }
+    if hadData, isEmpty, try MetaPages.areUnwritten(directory.dataFile) {
+      try File.remove(directory.dataFile)
+    }
+    try MetaPages.check(directory.dataFile)
     let environment = try Environment(
       directory: directory.log, databases: EventLog.names, mapByteCount: options.mapByteCount,
       durability: .synced, mayCreate: isEmpty)
@@ -79,7 +82,9 @@ struct Opening: ~Copyable {
       number: EventNumber(1), time: Timestamp(nanoseconds: options.clock()), actor: .ledger)
     ledger.evolve(event, header, body: body.span)
     batch.append(event, header, body: body.span)
-    var writer = EventLog.Writer(log, tree: MerkleTree(), headLog: headLog, epoch: 1)
+    var writer = EventLog.Writer(
+      log, tree: MerkleTree(), headLog: headLog, epoch: 1,
+      reserve: Self.reserve(directory, options))
     try writer.commit(
       &batch,
       records: [
@@ -132,13 +137,23 @@ struct Opening: ~Copyable {
     }
     try Self.checkClock(options.clock(), against: head.time, options)
     let epoch = before + 1
+    log.environment.growMap(toHold: 2 * Batch.byteCountMax)
     try log.environment.write { transaction throws(StorageError) in
       try EventLog.put(transaction, "epoch", EventLog.number(epoch))
     }
+    let writer = EventLog.Writer(
+      log, tree: tree, headLog: headLog, epoch: epoch, reserve: Self.reserve(directory, options))
     self.init(
-      directory, EventLog.Writer(log, tree: tree, headLog: headLog, epoch: epoch), ledger,
-      fingerprints, Batch(first: position.next, after: position.time),
-      Preparation(ledger: id, secrets: secrets))
+      directory, writer, ledger, fingerprints,
+      Batch(first: position.next, after: position.time), Preparation(ledger: id, secrets: secrets))
+  }
+
+  private static func reserve(
+    _ directory: borrowing DataDirectory, _ options: Engine.Options
+  ) -> Reserve {
+    Reserve(
+      directory: directory.log, byteCount: options.reserveByteCount + Batch.byteCountMax,
+      free: options.free)
   }
 
   /// What was acknowledged must be there, unchanged (`reliability.md` 2.1).

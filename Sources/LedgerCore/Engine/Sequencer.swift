@@ -12,7 +12,15 @@ struct Sequencer: ~Copyable {
   private var wall = Timestamp.none
   private var answers: [Answer] = []
   private let clock: @Sendable () -> UInt64
+  private let patience: Duration
   private let heads: Heads
+  private let inbox: Inbox
+  /// What was taken from the inbox and not begun.
+  private var pending: ArraySlice<Inbox.Job> = []
+  /// What is being worked at, until its answer waits in ``answers`` or was given for it.
+  private var current: Inbox.Job?
+  /// As it was when the batch began.
+  private var room = Reserve.Room.ample
 
   /// An answer that waits for the disk.
   private enum Answer {
@@ -20,30 +28,35 @@ struct Sequencer: ~Copyable {
     case read(Inbox.Read)
   }
 
-  init(_ opening: consuming Opening, _ heads: Heads, clock: @escaping @Sendable () -> UInt64) {
+  init(
+    _ opening: consuming Opening, _ heads: Heads, _ inbox: Inbox, _ options: Engine.Options
+  ) {
     directory = opening.directory
     writer = opening.writer
     ledger = opening.ledger
     fingerprints = opening.fingerprints
     batch = opening.batch
     self.heads = heads
-    self.clock = clock
+    self.inbox = inbox
+    clock = options.clock
+    patience = options.patience
   }
 
   /// Works until the inbox is closed and empty, or until the disk fails.
-  mutating func run(_ inbox: Inbox) {
+  mutating func run() {
     // With timers armed, the periodic tick looks for due ones; it can never change an outcome.
     while let jobs = inbox.take(waiting: ledger.timers.count > 0 ? 250 : 60_000) {
-      var done = 0
+      pending = jobs[...]
       do throws(StorageError) {
         if jobs.isEmpty { try fireDueTimers() }
-        for job in jobs {
+        while let job = pending.popFirst() {
+          current = job
           try handle(job)
-          done += 1
+          current = nil
         }
         try commit()
       } catch {
-        fail(error, inbox, jobs, done)
+        fail(error)
         return
       }
     }
@@ -53,10 +66,11 @@ struct Sequencer: ~Copyable {
     switch job {
     case .requests(let requests, let isLinked, let completion):
       let outcomes = isLinked ? try unit(requests) : try span(requests)
-      answers.append(.outcomes(completion, outcomes))
+      if current != nil { answers.append(.outcomes(completion, outcomes)) }
     case .read(let read):
       try fireDueTimers()
       if read.isAtBoundary { try commit() }
+      guard current != nil else { return }
       read.look(ledger, EventNumber(batch.next.rawValue - 1))
       answers.append(.read(read))
     }
@@ -87,6 +101,9 @@ struct Sequencer: ~Copyable {
   ) throws(StorageError) -> Outcome {
     let (key, actor) = (requests[index].key, requests[index].actor)
     if let key, let known = try known(key) { return known }
+    if room != .ample, room == .none || requests[index].command.isBeginning {
+      return .refused(Refusal(.storageFull), event: .none, isReplay: false)
+    }
     decision.removeAll()
     let now = nextTime
     do throws(Refusal) {
@@ -272,11 +289,15 @@ struct Sequencer: ~Copyable {
   // MARK: - Timers
 
   /// Records the events of every timer that is due, before anything else is decided. Reads the wall
-  /// clock once a batch.
+  /// clock, and how much room there is, once a batch.
   @inline(__always)
   private mutating func fireDueTimers() throws(StorageError) {
-    if batch.count == 0 { wall = Timestamp(nanoseconds: clock()) }
-    while ledger.timers.count > 0, let event = ledger.due(at: nextTime) {
+    if batch.count == 0 {
+      wall = Timestamp(nanoseconds: clock())
+      room = writer.reserve.room
+    }
+    // Without room nothing is written; what falls due fires afterwards, with its deadline.
+    while ledger.timers.count > 0, room != .none, let event = ledger.due(at: nextTime) {
       if !batch.hasRoom(for: 1) { try commit() }
       _ = record(event, by: .ledger, key: nil, text: nil)
     }
@@ -287,7 +308,7 @@ struct Sequencer: ~Copyable {
   /// Makes the batch durable, then answers everyone who waits for it.
   private mutating func commit() throws(StorageError) {
     if batch.count > 0 {
-      try writer.commit(&batch)
+      try makeDurable()
       heads.publish(EventNumber(batch.first.rawValue - 1))
     }
     for answer in answers {
@@ -299,23 +320,56 @@ struct Sequencer: ~Copyable {
     answers.removeAll(keepingCapacity: true)
   }
 
-  /// Ends the engine: who was in flight learns that the outcome is unknown, everyone later why.
-  private mutating func fail(
-    _ error: StorageError, _ inbox: Inbox, _ jobs: [Inbox.Job], _ done: Int
-  ) {
+  /// Commits the batch, and where there is no room for it, tries again until there is.
+  private mutating func makeDurable() throws(StorageError) {
+    let began = ContinuousClock.now
+    while true {
+      do throws(StorageError) {
+        return try writer.commit(&batch)
+      } catch {
+        // Whoever closes a ledger that waits for room has it end like one whose disk failed.
+        guard writer.isForWantOfRoom(error), !inbox.isClosed else { throw error }
+      }
+      if ContinuousClock.now - began >= patience { giveAnswers() }
+      inbox.pause(milliseconds: 100)
+    }
+  }
+
+  /// Answers everyone while the batch waits for room: whoever is in it, or being worked at, that
+  /// the outcome is unknown; who was not begun, that the disk is full.
+  private mutating func giveAnswers() {
+    answerInFlight()
+    let waiting = pending + inbox.takeAll()
+    pending = []
+    for job in waiting {
+      switch job {
+      case .requests(let requests, _, let completion):
+        let refused = Outcome.refused(Refusal(.storageFull), event: .none, isReplay: false)
+        completion(.success(requests.map { _ in refused }))
+      case .read(let read): read.answer(.storageFull)
+      }
+    }
+  }
+
+  private mutating func answerInFlight() {
     for answer in answers {
       switch answer {
       case .outcomes(let completion, _): completion(.failure(.outcomeUnknown))
       case .read(let read): read.answer(.outcomeUnknown)
       }
     }
-    answers.removeAll()
-    let failure = LedgerFailure.ledgerFailed(error)
-    let waiting = inbox.fail(failure)
+    answers.removeAll(keepingCapacity: true)
+    if let current { Self.answer(current, .outcomeUnknown) }
+    current = nil
+  }
+
+  /// Ends the engine: who was in flight learns that the outcome is unknown, everyone later why.
+  private mutating func fail(_ error: StorageError) {
     // The job at hand may have reached the disk in part; those behind it were not begun.
-    for (index, job) in jobs.enumerated() where index >= done {
-      Self.answer(job, index == done ? .outcomeUnknown : failure)
-    }
+    answerInFlight()
+    let failure = LedgerFailure.ledgerFailed(error)
+    let waiting = pending + inbox.fail(failure)
+    pending = []
     for job in waiting { Self.answer(job, failure) }
     heads.fail(failure)
   }

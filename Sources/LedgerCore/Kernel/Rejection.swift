@@ -23,6 +23,9 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
   /// An asset's code or scale is not one, or 65,535 assets exist.
   case assetInvalid = 9
 
+  /// The disk is nearly full: nothing new is begun, what ends an obligation still goes through.
+  case storageFull = 12
+
   // Of amounts.
   /// The amount is zero or negative.
   case amountNotPositive = 10
@@ -81,8 +84,9 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
       .scheduleInPast:
       true
     case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,
-      .notPermitted, .testLedgerOnly, .queueFull, .refusalRateExceeded, .assetInvalid,
-      .amountNotPositive, .amountOutOfRange, .tenantNotFound, .agentNotFound, .credentialNotFound,
+      .notPermitted, .testLedgerOnly, .queueFull, .storageFull, .refusalRateExceeded,
+      .assetInvalid, .amountNotPositive, .amountOutOfRange, .tenantNotFound, .agentNotFound,
+      .credentialNotFound,
       .operatorNotFound, .walletNotFound, .assetNotFound, .payeeNotFound, .selfPayment,
       .currencyDiffers, .scheduleNotFound, .scheduleInvalid:
       false

@@ -23,6 +23,8 @@ struct Batch: ~Copyable {
   private(set) var framesByteCount = 0
   /// The recorded time of the newest event, in this batch or before it.
   private(set) var time: Timestamp
+  /// Whether it was sealed: nothing is added any more until it is committed and reset.
+  private(set) var isSealed = false
   /// Subtrees that sealing completed.
   private(set) var nodes: [MerkleTree.Node] = []
 
@@ -53,6 +55,9 @@ struct Batch: ~Copyable {
   /// The most bytes of sealed texts in one batch, so that a commit stays short.
   static let textByteCountMax = 4 << 20
 
+  /// More than one batch ever takes in the log, its tree nodes and the pages of LMDB included.
+  static let byteCountMax = Block.framesByteCountMax + textByteCountMax + (1 << 20)
+
   /// Whether `events` more with `bodyByteCount` bytes of bodies and so many of texts surely fit.
   @inline(__always)
   func hasRoom(for events: Int, bodyByteCount: Int = 0, textByteCount: Int = 0) -> Bool {
@@ -68,7 +73,7 @@ struct Batch: ~Copyable {
     _ event: Event, _ header: Header, key: IdempotencyKey? = nil, text: SealedText? = nil,
     body: Span<UInt8> = Span()
   ) {
-    precondition(header.number == next && header.time > time)
+    precondition(!isSealed && header.number == next && header.time > time)
     precondition(hasRoom(for: 1, bodyByteCount: body.count))
     unsafe offsets[count] = UInt32(truncatingIfNeeded: framesByteCount)
     let target = unsafe UnsafeMutableRawPointer(block) + Block.headerByteCount + framesByteCount
@@ -114,7 +119,8 @@ struct Batch: ~Copyable {
 
   /// Grows the tree by the batch's frames and writes header and offset table around them.
   mutating func seal(_ tree: inout MerkleTree) {
-    precondition(count > 0 && tree.size + 1 == first.rawValue)
+    precondition(count > 0 && !isSealed && tree.size + 1 == first.rawValue)
+    isSealed = true
     unsafe offsets[count] = UInt32(truncatingIfNeeded: framesByteCount)
     nodes.removeAll(keepingCapacity: true)
     var completed: [MerkleTree.Node] = []
@@ -164,6 +170,7 @@ struct Batch: ~Copyable {
   /// Begins the next batch after this one was committed.
   mutating func reset() {
     first = next
+    isSealed = false
     count = 0
     framesByteCount = 0
     texts.removeAll(keepingCapacity: true)

@@ -61,6 +61,15 @@ struct DataDirectory: ~Copyable {
 
 /// LMDB's two meta pages, read as bytes before LMDB trusts them (`reliability.md` 2.1).
 enum MetaPages {
+  /// Whether the making of a data file was cut off before its first commit: LMDB writes both meta
+  /// pages first, and syncs them with that commit. A meta page fills the front of its page, so it
+  /// is there or all zero.
+  static func areUnwritten(_ path: String) throws(StorageError) -> Bool {
+    let bytes = try File(path, flags: O_RDONLY).read(at: 0, count: 8192)
+    return bytes.count < 8192 || bytes[..<4096].allSatisfy { $0 == 0 }
+      || bytes[4096...].allSatisfy { $0 == 0 }
+  }
+
   /// Refuses a data file that is shorter than it says or whose meta pages cannot be.
   static func check(_ path: String) throws(StorageError) {
     guard File.exists(path) else { return }
@@ -76,6 +85,22 @@ enum MetaPages {
     let areNeighbours = max(first, second) - min(first, second) <= 1
     guard areNeighbours, first % 2 == 0, second % 2 == 1 || second == 0 else {
       throw .damaged("\(path): its meta pages are of transactions \(first) and \(second)")
+    }
+    // LMDB follows the newer one. Where it failed to write the other, it put back what tells its
+    // age and left the new roots in it, so those of the older one may point anywhere.
+    try checkRoots(of: first < second ? 1 : 0, in: bytes, path)
+  }
+
+  private static func checkRoots(
+    of number: Int, in bytes: [UInt8], _ path: String
+  ) throws(StorageError) {
+    let page = unsafe bytes.span.bytes.extracting(number * 4096..<(number + 1) * 4096)
+    let last: UInt64 = page.load(at: 136)
+    for database in 0..<2 {
+      let root: UInt64 = page.load(at: 40 + database * 48 + 40)
+      guard root == .max || (root >= 2 && root <= last) else {
+        throw .damaged("\(path): meta page \(number): a root outside the file")
+      }
     }
   }
 
@@ -94,12 +119,6 @@ enum MetaPages {
     let last: UInt64 = page.load(at: 136)
     guard last < 1 << 40, (last + 1) * 4096 <= UInt64(size) else {
       throw .damaged("\(path) is \(size) bytes long, but page \(last) is in use: it was cut short")
-    }
-    for database in 0..<2 {
-      let root: UInt64 = page.load(at: 40 + database * 48 + 40)
-      guard root == .max || (root >= 2 && root <= last) else {
-        throw .damaged("\(place): a root outside the file")
-      }
     }
     return page.load(at: 144)
   }

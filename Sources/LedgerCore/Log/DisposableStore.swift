@@ -67,7 +67,7 @@ package final class DisposableStore: Sendable {
   }
 
   /// Says that what lies here is wrong: the next store in this directory begins empty.
-  package func distrust() throws(StorageError) { try Self.delete(directory + "/mark") }
+  package func distrust() throws(StorageError) { try File.remove(directory + "/mark") }
 
   /// Removes what a store left in `directory`, and the directory where nothing else is in it.
   /// Nobody may have it open.
@@ -79,7 +79,7 @@ package final class DisposableStore: Sendable {
   private static func clear(_ directory: String) throws(StorageError) {
     // The mark goes first: without it, what is left of the rest is not trusted.
     for name in ["/mark", "/mark.partial", "/data.mdb", "/lock.mdb"] {
-      try delete(directory + name)
+      try File.remove(directory + name)
     }
   }
 
@@ -94,10 +94,6 @@ package final class DisposableStore: Sendable {
 
   private static func mark(_ directory: String, _ word: String) throws(StorageError) {
     try File.create(directory + "/mark", Array("\(word) \(bootId)\n".utf8))
-  }
-
-  private static func delete(_ path: String) throws(StorageError) {
-    guard unsafe unlink(path) == 0 || errno == ENOENT else { throw .system("unlink", path) }
   }
 
   /// What tells this run of the machine from the one before; empty where the system does not say,

@@ -17,6 +17,7 @@ package final class Environment: @unchecked Sendable {
   private let environment: OpaquePointer
   private let databases: [MDB_dbi]
   private let identity: FileIdentity
+  private let gate = Gate()
 
   /// A named database, by its place in the list the environment was opened with.
   package struct Database: Hashable, Sendable {
@@ -92,6 +93,8 @@ package final class Environment: @unchecked Sendable {
   package func read<Result>(
     _ body: (Transaction) throws(StorageError) -> Result
   ) throws(StorageError) -> Result {
+    gate.enter()
+    defer { gate.leave() }
     var begun: OpaquePointer?
     try unsafe Self.check(
       mdb_txn_begin(environment, nil, UInt32(MDB_RDONLY), &begun), "mdb_txn_begin")
@@ -125,14 +128,26 @@ package final class Environment: @unchecked Sendable {
     try unsafe Self.check(mdb_env_sync(environment, 1), "mdb_env_sync")
   }
 
-  /// The last committed transaction's number and the bytes in use.
-  var usage: (transaction: UInt64, byteCount: Int) {
+  /// The last committed transaction's number, the bytes in use, and the most that they may become.
+  var usage: (transaction: UInt64, byteCount: Int, mapByteCount: Int) {
     var info = unsafe MDB_envinfo()
     var status = MDB_stat()
     _ = unsafe mdb_env_info(environment, &info)
     _ = unsafe mdb_env_stat(environment, &status)
     let pages = unsafe Int(info.me_last_pgno) + 1
-    return (unsafe UInt64(info.me_last_txnid), pages * Int(status.ms_psize))
+    return unsafe (UInt64(info.me_last_txnid), pages * Int(status.ms_psize), Int(info.me_mapsize))
+  }
+
+  /// Doubles the map where less than `byteCount` is left of it. For the one writer, between its
+  /// transactions: waits until no reader is in and keeps new ones out meanwhile, since every
+  /// pointer into the map dies. Where the system has no address space left, the map stays as it is,
+  /// and the next write says that it is full.
+  func growMap(toHold byteCount: Int) {
+    let usage = usage
+    guard usage.mapByteCount - usage.byteCount < byteCount else { return }
+    gate.close()
+    defer { gate.open() }
+    _ = unsafe mdb_env_set_mapsize(environment, max(usage.mapByteCount * 2, byteCount * 2))
   }
 
   static func check(_ code: Int32, _ operation: String) throws(StorageError) {

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Musl
+#endif
+
 /// The append-only log in LMDB: reading. Writing is ``EventLog/Writer``.
 ///
 /// Safe to use from any thread; each read is a transaction of its own.
@@ -167,34 +173,44 @@ extension EventLog {
   /// The one writer of a log: commits sealed batches.
   struct Writer: ~Copyable {
     let log: EventLog
+    let reserve: Reserve
     private(set) var tree: MerkleTree
     private var headLog: HeadLog
     private let epoch: UInt64
+    /// LMDB's last transaction that was ours.
+    private var transaction: UInt64
 
     init(
-      _ log: EventLog, tree: consuming MerkleTree, headLog: consuming HeadLog, epoch: UInt64
+      _ log: EventLog, tree: consuming MerkleTree, headLog: consuming HeadLog, epoch: UInt64,
+      reserve: Reserve
     ) {
       self.log = log
       self.tree = tree
       self.headLog = headLog
       self.epoch = epoch
+      self.reserve = reserve
+      transaction = log.environment.usage.transaction
     }
 
     /// Makes a batch durable: one transaction, then the record in `head.log`. When this returns,
     /// the callers may be answered. Extra records of `meta` are for genesis only.
+    ///
+    /// After an error that ``isForWantOfRoom(_:)``, the batch is sealed and may be committed again:
+    /// a new transaction writes the same bytes, all of them. After any other, nobody knows what is
+    /// on the disk.
     mutating func commit(
       _ batch: inout Batch, records: [(name: StaticString, bytes: [UInt8])] = []
     ) throws(StorageError) {
-      let before = tree.size
-      batch.seal(&tree)
+      if !batch.isSealed { batch.seal(&tree) }
+      // LMDB copies what it changes: the pages of one batch are needed twice.
+      log.environment.growMap(toHold: 2 * Batch.byteCountMax)
       let last = EventNumber(batch.next.rawValue - 1)
       let head = EventLog.encodeHead(Head(last: last, time: batch.time, tree: tree.storedPeaks))
-      let nodes = batch.nodes
-      let notes = batch.notes()
+      let (nodes, notes) = (batch.nodes, batch.notes())
       let key = Key(batch.first.rawValue)
       try batch.withBlock { block throws(StorageError) in
         try log.environment.write { transaction throws(StorageError) in
-          if records.isEmpty { try assertMine(transaction, size: before) }
+          if records.isEmpty { try assertMine(transaction, size: batch.first.rawValue - 1) }
           for record in records {
             try transaction.put(EventLog.meta, Key(record.name), unsafe record.bytes.span.bytes)
           }
@@ -207,9 +223,18 @@ extension EventLog {
           try transaction.put(EventLog.meta, Key("head"), unsafe head.span.bytes)
         }
       }
-      try headLog.append(
-        last: last, transaction: log.environment.usage.transaction, root: tree.root, epoch: epoch)
+      transaction = log.environment.usage.transaction
+      try headLog.append(last: last, transaction: transaction, root: tree.root, epoch: epoch)
       batch.reset()
+    }
+
+    /// Whether a commit failed only because the disk or the map is full, and certainly left the log
+    /// as it was (`design.md` 2). A full disk may say EIO, so then the free space decides.
+    func isForWantOfRoom(_ error: StorageError) -> Bool {
+      guard case .call(let operation, let code, _) = error, operation.hasPrefix("mdb_"),
+        log.environment.usage.transaction == transaction
+      else { return false }
+      return error.isFull || (code == EIO && reserve.room == .none)
     }
 
     /// A second writer that slipped past the lock would have raised the epoch (`design.md` 4.12).

@@ -99,6 +99,11 @@ struct File: ~Copyable {
     return try file.read(at: 0, count: try file.byteCount)
   }
 
+  /// Removes a file, if it is there.
+  static func remove(_ path: String) throws(StorageError) {
+    guard unsafe unlink(path) == 0 || errno == ENOENT else { throw .system("unlink", path) }
+  }
+
   static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
   /// What the file system says of a path.

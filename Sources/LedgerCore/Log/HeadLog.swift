@@ -56,20 +56,21 @@ struct HeadLog: ~Copyable {
       throw .damaged("\(path) is \(bytes.count) bytes long")
     }
     var newest: Record?
-    var invalid = 0
+    var invalid: [Int] = []
     for index in 0..<Self.recordCount {
       let start = index * Self.recordByteCount
       let record = unsafe bytes.span.bytes.extracting(start..<start + Self.recordByteCount)
       if let found = Self.decode(record), Self.place(of: found.sequence) == index {
         if found.sequence > newest?.sequence ?? 0 { newest = found }
       } else if !Self.isEmpty(record) {
-        invalid += 1
+        invalid.append(index)
       }
     }
     // A kill or a power loss tears at most the record being written and those not yet on disk; but
-    // with records and none of them whole, nothing can be said about the tail.
-    guard newest != nil || invalid == 0 else {
-      throw .damaged("\(path) has no whole record among \(invalid)")
+    // with records and none of them whole, nothing can be said about the tail. Unless it is the
+    // first that is torn: then nothing but genesis can have been committed.
+    guard newest != nil || invalid.isEmpty || invalid == [Self.place(of: 1)] else {
+      throw .damaged("\(path) has no whole record among \(invalid.count)")
     }
     self.file = file
     self.newest = newest

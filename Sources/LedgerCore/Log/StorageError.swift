@@ -39,8 +39,14 @@ public enum StorageError: Error, Hashable, Sendable, CustomStringConvertible {
   /// map is full. What LMDB says of the data itself does not pass.
   package var mayPass: Bool {
     guard case .call(_, let code, _) = self else { return false }
+    return code > 0 || isFull
+  }
+
+  /// Whether the disk, the quota or the map had no room.
+  var isFull: Bool {
+    guard case .call(_, let code, _) = self else { return false }
     let mapFull: Int32 = -30_792
-    return code > 0 || code == mapFull
+    return code == ENOSPC || code == EDQUOT || code == mapFull
   }
 
   /// The error of a system call that just failed on `subject`.

@@ -34,6 +34,7 @@ struct Problem: Error, Sendable, Equatable {
   /// Seconds after which asking again may help.
   var retryAfter: Int? {
     guard nextAction.isRetry else { return nil }
+    if reason == .storageFull { return 10 }
     return reason == .refusalRateExceeded ? 60 : 1
   }
 
@@ -110,7 +111,7 @@ extension Problem {
       self.init(
         .outcomeUnknown,
         "Send the same request with the same idempotency key; it may have been done.")
-    case .ledgerFailed, .closed, .queueFull, .readFailed:
+    case .ledgerFailed, .closed, .queueFull, .storageFull, .readFailed:
       self.init(reading: failure)
     }
   }
@@ -124,6 +125,8 @@ extension Problem {
       self.init(.internalError, "Tell the operator: what was asked for cannot be read any more.")
     case .queueFull:
       self.init(.queueFull, "Try again in a second; too much is waiting and nothing was done.")
+    case .storageFull:
+      self.init(.storageFull, "Try again later; the disk is full and nothing was done.")
     }
   }
 }

@@ -57,6 +57,7 @@ enum Reason: String, CaseIterable, Sendable {
   // Ourselves
   case outcomeUnknown = "outcome_unknown"
   case queueFull = "queue_full"
+  case storageFull = "storage_full"
   case projectionBehind = "projection_behind"
   case unavailable = "unavailable"
   case internalError = "internal_error"
@@ -89,6 +90,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
   case methodNotAllowed = "METHOD_NOT_ALLOWED"
   case outcomeUnknown = "OUTCOME_UNKNOWN"
   case overloaded = "OVERLOADED"
+  case storageFull = "STORAGE_FULL"
   case projectionBehind = "PROJECTION_BEHIND"
   case unavailable = "UNAVAILABLE"
   case internalError = "INTERNAL_ERROR"
@@ -186,6 +188,7 @@ extension Reason {
     case .refusalRateExceeded: Terms(429, .rate, .retryLater, "Too many refusals")
     case .outcomeUnknown: Terms(503, .outcomeUnknown, .retrySameKey, "The outcome is unknown")
     case .queueFull: Terms(503, .overloaded, .retryLater, "Too much is waiting")
+    case .storageFull: Terms(507, .storageFull, .retryLater, "The disk is nearly full")
     case .projectionBehind: Terms(503, .projectionBehind, .retryLater, "The view is behind")
     case .unavailable: Terms(503, .unavailable, .retryLater, "The ledger is not available")
     case .internalError: Terms(500, .internalError, .stop, "Our mistake")

@@ -11,6 +11,7 @@ extension Rejection {
     case .notPermitted: .notPermitted
     case .testLedgerOnly: .testLedgerOnly
     case .queueFull: .queueFull
+    case .storageFull: .storageFull
     case .refusalRateExceeded: .refusalRateExceeded
     case .assetInvalid: .assetInvalid
     case .amountNotPositive, .amountOutOfRange: .invalidAmount
@@ -43,7 +44,7 @@ extension Rejection {
     case .agentNameTaken: "name"
     case .idempotencyConflict, .linkedKeysDiffer: "idempotency_key"
     case .unitTooLarge, .linkedCommandRefused, .notPermitted, .testLedgerOnly, .queueFull,
-      .refusalRateExceeded, .tenantNotFound, .agentNotFound, .credentialNotFound,
+      .storageFull, .refusalRateExceeded, .tenantNotFound, .agentNotFound, .credentialNotFound,
       .credentialTaken, .operatorNotFound, .walletNotFound, .assetExists, .scheduleNotFound,
       .scheduleInvalid, .scheduleInPast:
       nil
@@ -58,8 +59,9 @@ extension Rejection {
     case .insufficientFunds, .fundingCapExceeded, .amountOutOfRange, .amountNotPositive: .money
     case .refusalRateExceeded: .refusals
     case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,
-      .notPermitted, .testLedgerOnly, .queueFull, .assetInvalid, .tenantNotFound, .agentNotFound,
-      .agentNameTaken, .credentialNotFound, .credentialTaken, .operatorNotFound, .walletNotFound,
+      .notPermitted, .testLedgerOnly, .queueFull, .storageFull, .assetInvalid, .tenantNotFound,
+      .agentNotFound, .agentNameTaken, .credentialNotFound, .credentialTaken, .operatorNotFound,
+      .walletNotFound,
       .assetNotFound, .assetExists, .payeeNotFound, .selfPayment, .currencyDiffers,
       .scheduleNotFound, .scheduleInvalid, .scheduleInPast:
       .nothing
@@ -77,6 +79,7 @@ extension Rejection {
     case .notPermitted: "Use a credential whose role allows this."
     case .testLedgerOnly: "Use a test ledger for this; real money moves here."
     case .queueFull: "Try again in a second; too much is waiting and nothing was done."
+    case .storageFull: "Try again later; the disk is nearly full and nothing new is begun."
     case .refusalRateExceeded:
       "Wait a minute; this agent caused \(limit) recorded refusals in the last one."
     case .assetInvalid: "Send a code of 1 to 16 printable ASCII characters and a scale of 0 to 18."

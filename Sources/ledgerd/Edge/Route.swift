@@ -59,7 +59,7 @@ struct Route: Sendable {
 
   /// Every reason for which this route refuses.
   var refusals: [Reason] {
-    var reasons: [Reason] = [.unavailable, .queueFull, .internalError]
+    var reasons: [Reason] = [.unavailable, .queueFull, .storageFull, .internalError]
     switch who {
     case .everyone, .administrator: break
     case .everyoneOrOperator: reasons += [.credentialUnknown, .invalidHeader]

@@ -1,0 +1,25 @@
+// The system calls by which a ledger reaches its disk, with a fault at the n-th of them.
+//
+// A program that links this has its own pwrite, writev and so on, which LMDB then calls too. They
+// count calls on files below one directory and pass them on, until the armed one.
+#pragma once
+
+enum fault {
+  FAULT_NONE,
+  // The process ends before the call is made.
+  FAULT_EXIT,
+  // Half of what a write has is written, then the process ends.
+  FAULT_TORN,
+  // The call fails with an error, once or from then on, and does nothing.
+  FAULT_ERROR,
+  FAULT_ERROR_FOR_GOOD,
+};
+
+// Counts from 1 again, on files whose path begins with `directory`. `error` is an errno.
+void faults_arm(const char *directory, enum fault fault, long at, int error);
+
+// Lets every call through from now on.
+void faults_disarm(void);
+
+// How many calls were counted.
+long faults_count(void);

@@ -1,0 +1,126 @@
+import Foundation
+import Testing
+
+@testable import KillTarget
+@testable import LedgerCore
+
+/// Goal: whichever system call is the last one, or fails, everything that was answered is there
+/// afterwards, and nothing twice; a full disk is waited for, and any other error ends the engine.
+/// Method: a child makes fifty payments with one fault at the n-th of the calls that reach the
+/// ledger's files, from the first directory made on; then the ledger is opened here without faults.
+/// Every key is sent again: answered ones answer the same event, the payee has each payment once.
+/// `FAULT_CALLS=all` tries every n; the short form one in twenty, another one in each run.
+@Suite(.serialized) struct FaultTests {
+  private static let isWhole = ProcessInfo.processInfo.environment["FAULT_CALLS"] == "all"
+
+  /// How a run with a fault ended.
+  private struct Run {
+    var end: Child.End
+    var answered: [String: String] = [:]
+    var unknown: Set<String> = []
+    var full = 0
+
+    init(_ directory: TemporaryDirectory, _ fault: String, at call: Int) throws {
+      let child = try Child(["script", directory.path, fault, String(call)])
+      end = child.wait()
+      for line in child.lines {
+        let words = line.split(separator: " ").map(String.init)
+        switch words.first {
+        case "done" where words.count == 3: answered[words[1]] = words[2]
+        case "unknown" where words.count == 2: unknown.insert(words[1])
+        case "full" where words.count == 2: full += 1
+        default: break  // not ours: a sentence of why it ended
+        }
+      }
+    }
+  }
+
+  /// Runs the script with `fault` at many calls, and checks what each leaves.
+  private func sweep(_ fault: String, _ body: (Run, Int) throws -> Void) throws {
+    var random = SplitMix64(seeded: "\(fault) at call")
+    let callCount = try self.callCount()
+    let step = Self.isWhole ? 1 : 20
+    var runCount = 0
+    for call in stride(from: 1 + random.below(step), through: callCount, by: step) {
+      let directory = TemporaryDirectory()
+      let run = try Run(directory, fault, at: call)
+      try body(run, call)
+      try check(directory, run, "\(fault) at call \(call)")
+      runCount += 1
+    }
+    print("\(fault) at \(runCount) of \(callCount) calls: all recovered")
+  }
+
+  private func callCount() throws -> Int {
+    let directory = TemporaryDirectory()
+    let child = try Child(["script", directory.path, "none", "0"])
+    #expect(child.wait() == .exit(0))
+    let last = child.lines.last?.split(separator: " ").last.flatMap { Int($0) }
+    let callCount = try #require(last)
+    // Four calls a commit, and those of opening: fewer would mean that they are not counted.
+    try #require(callCount > 200)
+    return callCount
+  }
+
+  private func check(_ directory: TemporaryDirectory, _ run: Run, _ what: String) throws {
+    let engine = try Engine.open(directory.path, .test)
+    defer { engine.close() }
+    let workload = try Workload(engine)
+    for key in Script.keys {
+      let outcome = try engine.submitAndWait(workload.request(key))
+      let recorded = try #require(outcome.recorded, "\(what): \(key) is \(outcome)")
+      if let answered = run.answered[key] {
+        #expect("\(recorded.number)" == answered, "\(what): \(key) was answered otherwise")
+        #expect(outcome == .done(recorded, isReplay: true), "\(what): \(key) was done again")
+      }
+    }
+    let paid = try engine.read { $0.wallets.wallets[WalletNumber(2)].available }
+    #expect(paid == Int128(Script.keys.count) * Workload.amount, "\(what)")
+    #expect(try engine.verify().findings == [], "\(what)")
+  }
+
+  @Test(arguments: ["exit", "torn"]) func `a process may end at any call`(_ fault: String) throws {
+    try sweep(fault) { run, call in
+      #expect(run.end == .exit(137), "call \(call)")
+      #expect(run.unknown.isEmpty && run.full == 0, "call \(call)")
+    }
+  }
+
+  @Test(arguments: ["eio", "eio-on"])
+  func `an error of the disk ends the engine, at most one call after it`(_ fault: String) throws {
+    try sweep(fault) { run, call in
+      #expect(run.end == .exit(74), "call \(call)")
+      #expect(run.unknown.count <= 1 && run.full == 0, "call \(call): \(run.unknown)")
+    }
+  }
+
+  /// A disk that is full for a moment is waited for. Only where the ledger is opened, or where a
+  /// record was to be written after the commit, does it end, since nobody waits there.
+  @Test func `a disk that was full once costs no answer`() throws {
+    var recovered = 0
+    try sweep("enospc") { run, call in
+      if run.end == .exit(0) {
+        recovered += 1
+        #expect(run.answered.count == Script.keys.count && run.unknown.isEmpty, "call \(call)")
+      } else {
+        #expect(run.end == .exit(74), "call \(call)")
+      }
+    }
+    #expect(recovered > 0)
+  }
+
+  @Test func `a disk that stays full says so, and goes on without a restart when it is not`() throws
+  {
+    var (recovered, waited) = (0, 0)
+    try sweep("enospc-on") { run, call in
+      if run.end == .exit(0) {
+        recovered += 1
+        waited += run.unknown.isEmpty ? 0 : 1
+        #expect(run.answered.count == Script.keys.count, "call \(call)")
+      } else {
+        #expect(run.end == .exit(74), "call \(call)")
+      }
+    }
+    #expect(recovered > 0 && waited > 0)
+  }
+}
