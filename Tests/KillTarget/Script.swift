@@ -24,6 +24,12 @@ struct Script {
     unsafe faults_arm(directory, kind, call, error)
   }
 
+  /// Without a fault, and with a trace of every call in a file.
+  init(_ directory: String, trace: String) {
+    self.directory = directory
+    unsafe faults_record(directory, trace)
+  }
+
   func run() throws {
     var options = Engine.Options()
     options.mapByteCount = 1 << 30
@@ -42,6 +48,7 @@ struct Script {
     do throws(LedgerFailure) {
       switch try engine.submitAndWait(request) {
       case .done(let recorded, _):
+        faults_answered(Int(recorded.number.rawValue))
         Victim.say("done \(key) \(recorded.number)")
         return true
       case .refused(let refusal, _, _):

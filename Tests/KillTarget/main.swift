@@ -6,6 +6,8 @@ import LedgerCore
 ///     KillTarget run DIR                                pays for ever; see `Victim`
 ///     KillTarget open DIR                               opens, prints the balances, closes
 ///     KillTarget script DIR FAULT N                     pays with a fault; see `Script`
+///     KillTarget trace DIR FILE                         pays, and writes down every call
+///     KillTarget powerloss FILE DIR COPY SEED FROM TO honest|lying    see `PowerLoss`
 ///     KillTarget sweep DIR COPY EXPECTED SEED FROM TO   flips bytes; see `Sweep`
 let arguments = Array(CommandLine.arguments.dropFirst())
 do {
@@ -16,10 +18,15 @@ do {
     print(try Sight(arguments[1]).text)
   case "script" where arguments.count == 4:
     try Script(arguments[1], fault: arguments[2], at: Int(arguments[3]) ?? 0).run()
+  case "trace" where arguments.count == 3:
+    try Script(arguments[1], trace: arguments[2]).run()
+  case "powerloss" where arguments.count == 8:
+    try PowerLoss(arguments).run()
   case "sweep" where arguments.count == 6:
     try Sweep(arguments).run()
   default:  // not ours: a person's words
-    FileHandle.standardError.write(Data("KillTarget run|open|script|sweep …\n".utf8))
+    FileHandle.standardError.write(
+      Data("KillTarget run|open|script|trace|powerloss|sweep …\n".utf8))
     exit(64)
   }
 } catch let error as StorageError {

@@ -190,4 +190,72 @@ import Testing
     _ = child.wait()
     try Engine.open(directory.path, .test).close()
   }
+
+  @Test(arguments: [2, 20]) func `of many that open it at once, one writes`(_ count: Int) throws {
+    let directory = TemporaryDirectory()
+    try Engine.open(directory.path, .test).close()
+    let children = try (0..<count).map { _ in try Child(["run", directory.path]) }
+    defer { for child in children { child.kill() } }
+    let deadline = Date(timeIntervalSinceNow: 60)
+    let isOver = { (child: Child) in
+      child.lines.contains { $0.hasPrefix("done") || $0.hasPrefix("the ledger is in use") }
+    }
+    while !children.allSatisfy(isOver), Date() < deadline { Thread.sleep(forTimeInterval: 0.05) }
+    let writers = children.filter { child in child.lines.contains { $0.hasPrefix("done") } }
+    let writer = try #require(writers.first)
+    #expect(writers.count == 1)
+    for child in children where child.pid != writer.pid {
+      #expect(child.wait() == .exit(75))
+      #expect(child.lines.last == "the ledger is in use by process \(writer.pid)")
+    }
+    writer.kill()
+    _ = writer.wait()
+    let engine = try Engine.open(directory.path, .test)
+    #expect(try engine.verify().findings == [])
+    engine.close()
+  }
+
+  @Test func `a holder that is stopped still holds, and goes on unharmed`() throws {
+    let directory = TemporaryDirectory()
+    let child = try Child(["run", directory.path])
+    defer { child.kill() }
+    let deadline = Date(timeIntervalSinceNow: 60)
+    func wait(forMoreThan count: Int) {
+      while child.lines.count <= count, Date() < deadline { Thread.sleep(forTimeInterval: 0.02) }
+    }
+    wait(forMoreThan: 10)
+    kill(child.pid, SIGSTOP)
+    #expect(throws: StorageError.locked(holder: child.pid)) {
+      _ = try Engine.open(directory.path, .test)
+    }
+    let count = child.lines.count
+    kill(child.pid, SIGCONT)
+    wait(forMoreThan: count + 10)
+    #expect(child.lines.count > count + 10)
+    child.kill()
+    #expect(child.wait() == .signal(SIGKILL))
+    let engine = try Engine.open(directory.path, .test)
+    #expect(try engine.verify().findings == [])
+    engine.close()
+  }
+
+  /// The lock is the first net, the epoch in the log the second: somebody removed the lock's file.
+  @Test func `a writer whose epoch is over ends itself at its next commit`() throws {
+    let scene = try Scene()
+    let log = try #require(scene.engine.following.log)
+    try log.environment.write { transaction throws(StorageError) in
+      try EventLog.put(transaction, "epoch", EventLog.number(99))
+    }
+    let pay = try scene.pay(1, key: "k")
+    #expect(throws: LedgerFailure.outcomeUnknown) { try scene.engine.submitAndWait(pay) }
+    #expect {
+      try scene.engine.submitAndWait(pay)
+    } throws: { error in
+      if case .ledgerFailed(.damaged(let what))? = error as? LedgerFailure {
+        what.contains("another writer")
+      } else {
+        false
+      }
+    }
+  }
 }

@@ -225,6 +225,7 @@ extension EventLog {
       }
       transaction = log.environment.usage.transaction
       try headLog.append(last: last, transaction: transaction, root: tree.root, epoch: epoch)
+      if !records.isEmpty { try headLog.sync() }
       batch.reset()
     }
 

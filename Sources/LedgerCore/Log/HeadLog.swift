@@ -9,8 +9,8 @@
 /// A flipped bit in one of LMDB's two meta pages can silently roll back the last commit, and
 /// nothing inside the file can tell (`reliability.md` E1). This ring of 16,384 records of 64 bytes
 /// can: it is written after each commit and before the answer. It is created whole and synced, so
-/// that it never needs space; it is never synced again, so after a power loss it may lag behind the
-/// log, never lead.
+/// that it never needs space, and synced once more with the record of genesis; never again, so
+/// after a power loss it may lag behind the log, never lead.
 ///
 ///     <------------------------------ 8 bytes ------------------------------>
 ///     | magic "LHEAD001"                                                    |
@@ -89,6 +89,10 @@ struct HeadLog: ~Copyable {
     }
     newest = record
   }
+
+  /// Puts the records so far on the disk: once, after genesis, so that a ring that was ever
+  /// acknowledged with is never empty again.
+  func sync() throws(StorageError) { try file.sync() }
 
   private static func place(of sequence: UInt64) -> Int { Int(sequence % UInt64(recordCount)) }
 

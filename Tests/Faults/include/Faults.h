@@ -18,6 +18,12 @@ enum fault {
 // Counts from 1 again, on files whose path begins with `directory`. `error` is an errno.
 void faults_arm(const char *directory, enum fault fault, long at, int error);
 
+// Writes down every counted call, with what it writes, in the file `trace`: see Faults.c.
+void faults_record(const char *directory, const char *trace);
+
+// Writes down that event `number` was answered.
+void faults_answered(long number);
+
 // Lets every call through from now on.
 void faults_disarm(void);
 
