@@ -91,6 +91,28 @@ import Testing
     }
   }
 
+  /// LMDB reads its own pages without looking twice, and crashes on these.
+  @Test func `pages that crash whoever reads them are findings, and the end is 1`() async throws {
+    try await Bed.run { bed in
+      try bed.seed()
+      #expect(try bed.ledgerctl("verify").code == 0)
+      #expect(try bed.ledgerctl("verify", "--quick").code == 0)
+      let file = URL(filePath: bed.directory + "/log/data.mdb")
+      var data = try Data(contentsOf: file)
+      for page in 2..<data.count / 4_096 {
+        for offset in 10..<16 { data[page * 4_096 + offset] = 0xFF }
+      }
+      try data.write(to: file)
+      for arguments in [["verify"], ["verify", "--quick"]] {
+        let said = try bed.ledgerctl(arguments)
+        #expect(said.code == 1 && said.errors.isEmpty, "\(said)")
+        #expect(said.output.contains("FOUND: the check crashed while opening"), "\(said)")
+      }
+      let json = try #require(try bed.ledgerctl("verify", "--json").json as? [String: Any])
+      #expect((json["findings"] as? [String])?.count == 1 && json["events_per_second"] != nil)
+    }
+  }
+
   @Test(arguments: ["bash", "zsh", "fish"]) func `completion is generated`(shell: String) throws {
     let said = try Bed.ledgerctl(["--generate-completion-script", shell])
     #expect(said.code == 0 && said.output.contains("inspect") && said.output.contains("data"))
