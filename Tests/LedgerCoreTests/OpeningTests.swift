@@ -172,6 +172,22 @@ import Testing
     try Engine.open(directory.path, options).close()
   }
 
+  @Test func `a directory on a network, FUSE or overlay file system is refused`() throws {
+    for type: UInt64 in [0xEF53, 0x5846_5342, 0x9123_683E, 0x2FC1_2FC1, 0x0102_1994] {
+      try DataDirectory.checkFileSystem(type, of: "data")
+      // Where the system's type is signed, the upper half says nothing.
+      try DataDirectory.checkFileSystem(type | 0xFFFF_FFFF_0000_0000, of: "data")
+    }
+    for type: UInt64 in [0x6969, 0xFF53_4D42, 0x6573_5546, 0x0102_1997, 0x794C_7630] {
+      #expect {
+        try DataDirectory.checkFileSystem(type, of: "data")
+      } throws: { error in
+        guard case .refused(let why)? = error as? StorageError else { return false }
+        return why.contains("data is on a file system of type 0x\(String(type, radix: 16))")
+      }
+    }
+  }
+
   // MARK: - One at a time
 
   @Test func `a ledger that another process has open is refused with its pid`() throws {

@@ -1,5 +1,9 @@
 #pragma once
 
+// statfs, which the Swift overlay of the C library leaves out.
+#if defined(__linux__)
+#include <sys/vfs.h>
+#endif
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,3 +1,5 @@
+import CLedger
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -23,9 +25,15 @@ struct DataDirectory: ~Copyable {
     }
     try Self.check(path)
     let lock = try File(path + "/daemon.lock", flags: O_RDWR | O_CREAT)
-    guard try lock.lock() else {
+    var attemptCount = 0
+    while try !lock.lock() {
       let text = String(decoding: try lock.read(at: 0, count: 16), as: UTF8.self)
-      throw .locked(holder: Int32(text.prefix { $0.isNumber }) ?? 0)
+      let holder = Int32(text.prefix { $0.isNumber }) ?? 0
+      attemptCount += 1
+      // Who has just taken the lock has not said yet who he is; the one named before him is gone.
+      let isAlive = holder > 0 && (kill(holder, 0) == 0 || errno == EPERM)
+      if isAlive || attemptCount == Self.lockAttemptCountMax { throw .locked(holder: holder) }
+      usleep(2_000)
     }
     try lock.truncate()
     try lock.write(Array("\(getpid())\n".utf8).span, at: 0)
@@ -34,6 +42,13 @@ struct DataDirectory: ~Copyable {
     }
     self.path = path
     self.lock = lock
+  }
+
+  private static let lockAttemptCountMax = 100
+
+  /// Whoever comes next must not be told our pid.
+  deinit {
+    do throws(StorageError) { try lock.truncate() } catch {}
   }
 
   var log: String { path + "/log" }
@@ -55,6 +70,21 @@ struct DataDirectory: ~Copyable {
     }
     guard status.mode & 0o077 == 0 else {
       throw .refused("\(path) is open to other users; run: chmod 0700 \(path)")
+    }
+    var system = statfs()
+    guard unsafe statfs(path, &system) == 0 else { throw .system("statfs", path) }
+    try checkFileSystem(UInt64(truncatingIfNeeded: system.f_type), of: path)
+  }
+
+  /// Those on which a lock holds, a sync is one and a mapped page is the file's (`reliability.md`
+  /// 6): ext2 to 4, XFS, Btrfs, ZFS, tmpfs. What comes over a network, FUSE or an overlay may do
+  /// otherwise.
+  static func checkFileSystem(_ type: UInt64, of path: String) throws(StorageError) {
+    let local: [UInt64] = [0xEF53, 0x5846_5342, 0x9123_683E, 0x2FC1_2FC1, 0x0102_1994]
+    guard local.contains(type & 0xFFFF_FFFF) else {
+      throw .refused(
+        "\(path) is on a file system of type 0x\(String(type & 0xFFFF_FFFF, radix: 16)), on which "
+          + "locks or syncs may not hold; use ext4, XFS, Btrfs, ZFS or tmpfs")
     }
   }
 }
