@@ -99,48 +99,42 @@ import Testing
     }
   }
 
-  @Test(arguments: [false, true])
-  func `memory growth keeps contents and fills with zero`(portable: Bool) throws {
+  @Test func `memory growth keeps contents and fills with zero`() throws {
     let mebibyte = 1 << 20
     let sizes = [
       100, 4_096, 4_097, 100_000, mebibyte, 8 * mebibyte - 1, 8 * mebibyte, 8 * mebibyte + 1,
       20 * mebibyte, 20 * mebibyte, 33 * mebibyte + 5,
     ]
-    try withPortable(portable) {
-      var block: UnsafeMutableRawPointer? = nil
-      var old = 0
-      for size in sizes {
-        let grown = unsafe cledger_memory_grow(block, old, size)
-        let now = try unsafe #require(unsafe grown)
-        let kept = unsafe allEqual(now, 0..<old, to: 0xA5)
-        let zeroed = unsafe allEqual(now, old..<size, to: 0)
-        #expect(kept, "growth from \(old) to \(size)")
-        #expect(zeroed, "growth from \(old) to \(size)")
-        unsafe memset(now, 0xA5, size)
-        unsafe block = now
-        old = size
-      }
-      unsafe cledger_memory_free(block, old)
+    var block: UnsafeMutableRawPointer? = nil
+    var old = 0
+    for size in sizes {
+      let grown = unsafe cledger_memory_grow(block, old, size)
+      let now = try unsafe #require(unsafe grown)
+      let kept = unsafe allEqual(now, 0..<old, to: 0xA5)
+      let zeroed = unsafe allEqual(now, old..<size, to: 0)
+      #expect(kept, "growth from \(old) to \(size)")
+      #expect(zeroed, "growth from \(old) to \(size)")
+      unsafe memset(now, 0xA5, size)
+      unsafe block = now
+      old = size
     }
+    unsafe cledger_memory_free(block, old)
   }
 
-  @Test(arguments: [false, true])
-  func `memory growth refuses what it cannot give and keeps the block`(portable: Bool) throws {
-    try withPortable(portable) {
-      let made = unsafe cledger_memory_grow(nil, 0, 10_000)
-      let block = try unsafe #require(unsafe made)
-      unsafe memset(block, 0xA5, 10_000)
-      for size in [0, 9_999, Int.max - 4_096, Int.max, -1] {
-        let refused = unsafe cledger_memory_grow(block, 10_000, size) == nil
-        #expect(refused, "size \(size)")
-      }
-      let nothing = unsafe cledger_memory_grow(nil, 0, 0) == nil
-      let kept = unsafe allEqual(block, 0..<10_000, to: 0xA5)
-      #expect(nothing)
-      #expect(kept)
-      unsafe cledger_memory_free(block, 10_000)
-      cledger_memory_free(nil, 0)
+  @Test func `memory growth refuses what it cannot give and keeps the block`() throws {
+    let made = unsafe cledger_memory_grow(nil, 0, 10_000)
+    let block = try unsafe #require(unsafe made)
+    unsafe memset(block, 0xA5, 10_000)
+    for size in [0, 9_999, Int.max - 4_096, Int.max, -1] {
+      let refused = unsafe cledger_memory_grow(block, 10_000, size) == nil
+      #expect(refused, "size \(size)")
     }
+    let nothing = unsafe cledger_memory_grow(nil, 0, 0) == nil
+    let kept = unsafe allEqual(block, 0..<10_000, to: 0xA5)
+    #expect(nothing)
+    #expect(kept)
+    unsafe cledger_memory_free(block, 10_000)
+    cledger_memory_free(nil, 0)
   }
 
   @Test func `forcing the portable path returns the old setting`() {
