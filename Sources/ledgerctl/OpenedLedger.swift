@@ -64,6 +64,12 @@ final class OpenedLedger: Source {
     return HistoryPage(events: try await views(page.events), next: page.next?.rawValue)
   }
 
+  func backup(to directory: String) async throws -> BackupView {
+    let progress = Progress("backup", total: Int(engine.head.rawValue))
+    defer { progress.finish() }
+    return BackupView(try engine.backup(to: directory) { progress.reach($0) })
+  }
+
   // MARK: - Steps
 
   private func openProjections() async throws -> Projections {

@@ -60,12 +60,15 @@ final class Progress: Sendable {
   }
 
   /// Says that `count` more are done.
-  func advance(_ count: Int) {
-    guard isTerminal else {
-      return
-    }
+  func advance(_ count: Int) { update { $0 + count } }
+
+  /// Says that `count` are done by now.
+  func reach(_ count: Int) { update { _ in count } }
+
+  private func update(_ change: (Int) -> Int) {
+    guard isTerminal else { return }
     let line = state.withLock { state -> String? in
-      state.done += count
+      state.done = change(state.done)
       let now = ContinuousClock.now
       guard now - start > .seconds(1), now - state.shown > .milliseconds(100) else { return nil }
       state.shown = now

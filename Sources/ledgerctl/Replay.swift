@@ -23,11 +23,7 @@ struct Replay: LedgerCommand {
     defer { engine.close() }
     let (event, live) = try engine.stateDigest()
     let progress = Progress("replay", total: Int(engine.head.rawValue))
-    var seen = 0
-    let report = try engine.verify { count in
-      progress.advance(count - seen)
-      seen = count
-    }
+    let report = try engine.verify { progress.reach($0) }
     progress.finish()
     let projections = try await access.openProjections(engine)
     defer { projections.close() }

@@ -8,6 +8,8 @@ import NIOHTTP1
 final class RunningDaemon: Source {
   /// A socket that has not answered by then does not.
   static let answerSecondsMax: Int64 = 5
+  /// Copying and checking a ledger takes a second for a million events; nobody waits for a day.
+  private static let backupSecondsMax: Int64 = 24 * 3_600
   private static let answerByteCountMax = 256 << 20
   /// How often a view that is behind is asked again; each time `ledgerd` itself waits 2 s.
   private static let attemptCountMax = 10
@@ -60,6 +62,17 @@ final class RunningDaemon: Source {
     return try await ask("wallets/\(escaped(wallet))/history?limit=\(limit)\(start)")
   }
 
+  func backup(to directory: String) async throws -> BackupView {
+    let body = try JSONEncoder().encode(["directory": directory])
+    let (status, answer) = try await fetch(
+      "/admin/backup", sending: body, within: Self.backupSecondsMax)
+    guard status == 200 else {
+      let problem: Problem = try decoded(answer)
+      throw Failure("ledgerd says: \(problem.detail)", code: status == 503 ? 69 : 74)
+    }
+    return try decoded(answer)
+  }
+
   // MARK: - Asking
 
   private struct Wallet: Decodable {
@@ -110,18 +123,26 @@ final class RunningDaemon: Source {
     }
   }
 
-  private func fetch(_ path: String) async throws -> (status: Int, body: Data) {
+  /// Asks for a path, or sends a body there.
+  private func fetch(
+    _ path: String, sending sent: Data? = nil, within seconds: Int64 = answerSecondsMax
+  ) async throws -> (status: Int, body: Data) {
     guard let url = URL(httpURLWithSocketPath: socket, uri: path) else {
       throw Failure("\(socket) cannot be the path of a socket", code: 64)
     }
     do {
-      let request = HTTPClientRequest(url: url.absoluteString)
-      let answer = try await client.execute(request, timeout: .seconds(Self.answerSecondsMax))
+      var request = HTTPClientRequest(url: url.absoluteString)
+      if let sent {
+        request.method = .POST
+        request.headers.add(name: "Content-Type", value: "application/json")
+        request.body = .bytes(ByteBuffer(bytes: sent))
+      }
+      let answer = try await client.execute(request, timeout: .seconds(seconds))
       let body = try await answer.body.collect(upTo: Self.answerByteCountMax)
       return (Int(answer.status.code), Data(body.readableBytesView))
     } catch let error as HTTPClientError where error.isTimeout {
       throw Failure(
-        "\(socket) is there, but nothing answers on it within \(Self.answerSecondsMax) s", code: 69)
+        "\(socket) is there, but nothing answers on it within \(seconds) s", code: 69)
     } catch SocketAddressError.unixDomainSocketPathTooLong {
       throw Failure("\(socket) is too long for a socket; go there and say --data .", code: 69)
     } catch {

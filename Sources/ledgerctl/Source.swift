@@ -1,4 +1,5 @@
 import LedgerCore
+import Projections
 
 /// Where the subcommands that only look get their answers: the ledger itself, or the `ledgerd` that
 /// has it open. Both say the same of the same ledger.
@@ -15,6 +16,8 @@ protocol Source: Sendable {
   /// The newest events of a wallet before one, newest first, at most ``Pages/eventCountMax``. Nil
   /// where there is no such wallet.
   func history(of wallet: String, before: UInt64?, limit: Int) async throws -> HistoryPage?
+  /// Writes a backup to an absolute path that is not there yet.
+  func backup(to directory: String) async throws -> BackupView
   func close() async
 }
 
@@ -57,6 +60,27 @@ struct StatusView: Codable {
   var bytes: Int
   var projections: UInt64
   var counts: Counts
+}
+
+/// What is in a backup.
+struct BackupView: Codable {
+  /// Its newest event.
+  var head: UInt64
+  var root: String
+  var time: String
+  var bytes: Int
+
+  var rows: [[String]] {
+    [["head", "\(head)"], ["root", root], ["time", time], ["bytes", "\(bytes)"]]
+  }
+}
+
+extension BackupView {
+  init(_ backup: Backup) {
+    self.init(
+      head: backup.head.rawValue, root: backup.root.hex, time: backup.time.text,
+      bytes: backup.byteCount)
+  }
 }
 
 /// A wallet as the engine holds it; amounts in decimals of its asset.

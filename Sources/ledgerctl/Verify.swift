@@ -103,7 +103,7 @@ struct Verify: LedgerCommand {
       switch (words.first, words.last.flatMap { Int($0) }) {
       case ("total", let total?): progress = Progress("verify", total: total)
       case ("checked", let count?):
-        progress?.advance(count - checked)
+        progress?.reach(count)
         checked = count
       default: last = line  // not ours: what it found
       }

@@ -21,20 +21,8 @@ enum KeyFiles {
   /// The 32 bytes of a master key: raw, or as 64 hex digits.
   static func masterKey(_ path: String) throws(SettingsError) -> [UInt8] {
     guard let bytes = try contents(path) else { throw SettingsError("\(path) is not there") }
-    let key = bytes.count == 32 ? bytes : hex(bytes)
-    guard let key, key.count == 32, Set(key).count > 8 else {
+    guard let key = MasterKey.key(of: bytes) else {
       throw SettingsError("\(path) must be 32 random bytes, or 64 hex digits")
-    }
-    return key
-  }
-
-  private static func hex(_ bytes: [UInt8]) -> [UInt8]? {
-    let digits = trimmed(bytes).map { Character(Unicode.Scalar($0)).hexDigitValue }
-    guard digits.count == 64 else { return nil }
-    var key: [UInt8] = []
-    for index in stride(from: 0, to: 64, by: 2) {
-      guard let high = digits[index], let low = digits[index + 1] else { return nil }
-      key.append(UInt8(high * 16 + low))
     }
     return key
   }

@@ -15,6 +15,10 @@ struct Script {
   /// `fault`: none, exit, torn, eio, eio-on, enospc or enospc-on, and `at` which call.
   init(_ directory: String, fault: String, at call: Int) throws {
     self.directory = directory
+    try Self.arm(directory, fault, at: call)
+  }
+
+  private static func arm(_ directory: String, _ fault: String, at call: Int) throws {
     let kinds: [String: (kind: fault, error: Int32)] = [
       "none": (FAULT_NONE, 0), "exit": (FAULT_EXIT, 0), "torn": (FAULT_TORN, 0),
       "eio": (FAULT_ERROR, EIO), "eio-on": (FAULT_ERROR_FOR_GOOD, EIO),
@@ -22,6 +26,17 @@ struct Script {
     ]
     guard let (kind, error) = kinds[fault] else { throw Workload.Unexpected() }
     unsafe faults_arm(directory, kind, call, error)
+  }
+
+  /// Backs a ledger up, with a fault at one of the calls that reach the backup; writes `calls N`.
+  static func backUp(_ directory: String, to backup: String, _ fault: String, at call: Int) throws {
+    var options = Engine.Options()
+    options.mapByteCount = 1 << 30
+    let engine = try Engine.open(directory, options)
+    defer { engine.close() }
+    try arm(backup, fault, at: call)
+    _ = try engine.backup(to: backup)
+    Victim.say("calls \(faults_count())")
   }
 
   /// Without a fault, and with a trace of every call in a file.

@@ -91,6 +91,35 @@ import Testing
     }
   }
 
+  @Test func `a backup made beside ledgerd is restored, and neither overwrites`() async throws {
+    try await Bed.run { bed in
+      try bed.seed()
+      let (backup, restored) = (bed.directory + "-backup", bed.directory + "-restored")
+      defer {
+        for path in [backup, restored] { try? FileManager.default.removeItem(atPath: path) }
+      }
+      var status: Said?
+      try await bed.serve { _ in
+        status = try bed.ledgerctl("status", "--json")
+        let made = try bed.ledgerctl("backup", backup, "--json")
+        #expect(made.code == 0 && made.errors.isEmpty, "\(made)")
+        #expect(try bed.ledgerctl("backup", backup).code == 64)
+        #expect(try bed.ledgerctl("backup", "/proc/no").code == 74)
+      }
+      let key = bed.directory + "/keys/master.key"
+      let restore = ["restore", backup, "--master-key-file", key, "--data", restored]
+      let said = try Bed.ledgerctl(restore + ["--json"])
+      #expect(said.code == 0, "\(said)")
+      let again = try #require(said.json as? [String: Any])
+      let before = try #require(status?.json as? [String: Any])
+      #expect(again["root"] as? String == before["root"] as? String)
+      #expect(try Bed.ledgerctl(restore).code == 78)
+      #expect(try Bed.ledgerctl(["verify", "--data", restored]).code == 0)
+      let nowhere = ["restore", "/nowhere", "--master-key-file", key, "--data", restored + "2"]
+      #expect(try Bed.ledgerctl(nowhere).code == 78)
+    }
+  }
+
   /// LMDB reads its own pages without looking twice, and crashes on these.
   @Test func `pages that crash whoever reads them are findings, and the end is 1`() async throws {
     try await Bed.run { bed in
@@ -124,7 +153,7 @@ import Testing
     for code in [0, 1, 64, 69, 74, 75, 78] { #expect(said.output.contains("\(code) "), "\(code)") }
     let names = [
       "init", "seed", "status", "verify", "replay", "inspect", "balance", "history", "tail",
-      "bench",
+      "backup", "restore", "bench",
     ]
     for name in names {
       #expect(said.output.contains("  \(name) "), "\(name)")

@@ -39,6 +39,6 @@ void cledger_leaf_hashes(const uint8_t *_Nullable frames, const uint32_t *_Nulla
 /// is not allowed. Pointers may be null only when `count` is 0.
 void cledger_node_hashes(const uint8_t *_Nullable pairs, size_t count, uint8_t *_Nullable out);
 
-/// For tests: non-zero makes checksums and hashes take their portable path. Returns the old setting.
+/// For tests: non-zero makes checksums and hashes take their portable path. Returns the old one.
 /// Process-wide; results never depend on it.
 int cledger_force_portable(int on);

@@ -32,25 +32,35 @@ extension Engine {
   ) throws(LedgerFailure) -> Verification {
     let (head, live) = try stateDigest()
     return try withLog { log throws(StorageError) in
-      var verifier = Verifier(head: head)
-      do throws(StorageError) {
-        while verifier.next <= head {
-          try verifier.checkBlocks(log, preparation)
-          progress(verifier.report.eventCount)
-        }
-        try verifier.checkTree(log)
-      } catch {
-        verifier.report.findings.append("\(error)")
-        return verifier.report
-      }
-      verifier.finish(live: live)
-      return verifier.report
+      Verification.of(log, upTo: head, preparation, live: live, progress: progress)
     }
   }
 
   /// SHA-256 over the live state, with the event it is the state after.
   public func stateDigest() throws(LedgerFailure) -> (EventNumber, Digest32) {
     try readAtEvent(atBoundary: true) { ledger, event in (event, ledger.digest) }
+  }
+}
+
+extension Verification {
+  /// Checks a log up to event `head`; against the live state too, where there is one.
+  static func of(
+    _ log: EventLog, upTo head: EventNumber, _ preparation: Preparation, live: Digest32?,
+    progress: (Int) -> Void = { _ in }
+  ) -> Verification {
+    var verifier = Verifier(head: head)
+    do throws(StorageError) {
+      while verifier.next <= head {
+        try verifier.checkBlocks(log, preparation)
+        progress(verifier.report.eventCount)
+      }
+      try verifier.checkTree(log)
+    } catch {
+      verifier.report.findings.append("\(error)")
+      return verifier.report
+    }
+    verifier.finish(live: live)
+    return verifier.report
   }
 }
 
@@ -203,9 +213,11 @@ private struct Verifier: ~Copyable {
     }
   }
 
-  mutating func finish(live: Digest32) {
+  mutating func finish(live: Digest32?) {
     report.state = ledger.digest
-    if report.state != live { report.findings.append("the live state is not the log's fold") }
+    if let live, report.state != live {
+      report.findings.append("the live state is not the log's fold")
+    }
     var sums: [AssetNumber: Int128] = [:]
     for (place, balance) in others {
       sums[place.asset, default: 0] += place.account.isDebitNormal ? -balance : balance

@@ -21,7 +21,7 @@ struct DataDirectory: ~Copyable {
   init(_ path: String, mayCreate: Bool) throws(StorageError) {
     if !File.exists(path) {
       guard mayCreate else { throw .refused("there is no ledger in \(path)") }
-      try Self.make(path)
+      try File.makeDirectory(path)
     }
     try Self.check(path)
     let lock = try File(path + "/daemon.lock", flags: O_RDWR | O_CREAT)
@@ -38,7 +38,9 @@ struct DataDirectory: ~Copyable {
     try lock.truncate()
     try lock.write(Array("\(getpid())\n".utf8).span, at: 0)
     if mayCreate {
-      for part in ["/log", "/keys"] where !File.exists(path + part) { try Self.make(path + part) }
+      for part in ["/log", "/keys"] where !File.exists(path + part) {
+        try File.makeDirectory(path + part)
+      }
     }
     self.path = path
     self.lock = lock
@@ -55,12 +57,6 @@ struct DataDirectory: ~Copyable {
   var headLog: String { path + "/head.log" }
   var masterKey: String { path + "/keys/master.key" }
   var dataFile: String { path + "/log/data.mdb" }
-
-  private static func make(_ path: String) throws(StorageError) {
-    guard unsafe mkdir(path, 0o700) == 0 else { throw .system("mkdir", path) }
-    let parent = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-    try File.syncDirectory(parent.isEmpty ? "/" : parent)
-  }
 
   private static func check(_ path: String) throws(StorageError) {
     let status = try File.status(path)

@@ -123,6 +123,15 @@ package final class Environment: @unchecked Sendable {
     return result
   }
 
+  /// Writes a copy of the newest snapshot, without the pages that are free, to an empty file, while
+  /// commits go on. Not synced. Keeps the map from growing meanwhile.
+  func copy(to descriptor: Int32) throws(StorageError) {
+    gate.enter()
+    defer { gate.leave() }
+    try unsafe Self.check(
+      mdb_env_copyfd2(environment, descriptor, UInt32(MDB_CP_COMPACT)), "mdb_env_copyfd2")
+  }
+
   /// Puts every commit so far on the disk, for an unsynced environment that is about to be left.
   func sync() throws(StorageError) {
     try unsafe Self.check(mdb_env_sync(environment, 1), "mdb_env_sync")

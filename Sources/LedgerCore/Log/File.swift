@@ -18,6 +18,11 @@ struct File: ~Copyable {
     guard descriptor >= 0 else { throw .system("open", path) }
   }
 
+  /// Makes a file that is not there yet.
+  init(new path: String) throws(StorageError) {
+    try self.init(path, flags: O_RDWR | O_CREAT | O_EXCL)
+  }
+
   deinit { _ = close(descriptor) }
 
   var byteCount: Int {
@@ -61,6 +66,11 @@ struct File: ~Copyable {
     }
   }
 
+  /// Hands the descriptor to `body`, for a call that takes no less.
+  func withDescriptor(
+    _ body: (Int32) throws(StorageError) -> Void
+  ) throws(StorageError) { try body(descriptor) }
+
   func sync() throws(StorageError) {
     guard fsync(descriptor) == 0 else { throw .system("fsync", path) }
   }
@@ -87,9 +97,38 @@ struct File: ~Copyable {
     let file = try File(temporary, flags: O_WRONLY | O_CREAT | O_TRUNC)
     try file.write(bytes.span, at: 0)
     try file.sync()
-    guard unsafe rename(temporary, path) == 0 else { throw .system("rename", temporary) }
+    try move(temporary, to: path)
+  }
+
+  /// Makes a directory that nobody else may enter, and its name durable.
+  static func makeDirectory(_ path: String) throws(StorageError) {
+    guard unsafe mkdir(path, 0o700) == 0 else { throw .system("mkdir", path) }
+    try syncDirectory(parent(of: path))
+  }
+
+  /// Gives a file or directory its final name, and makes that durable.
+  static func move(_ path: String, to final: String) throws(StorageError) {
+    guard unsafe rename(path, final) == 0 else { throw .system("rename", path) }
+    try syncDirectory(parent(of: final))
+  }
+
+  private static func parent(of path: String) -> String {
     let parent = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-    try syncDirectory(parent)
+    return parent.isEmpty ? "/" : parent
+  }
+
+  /// Copies a file to one that is not there yet, and syncs it.
+  static func copy(_ source: String, to target: String) throws(StorageError) {
+    let from = try File(source, flags: O_RDONLY)
+    let to = try File(new: target)
+    var offset = 0
+    while true {
+      let bytes = try from.read(at: offset, count: 1 << 20)
+      if bytes.isEmpty { break }
+      try to.write(bytes.span, at: offset)
+      offset += bytes.count
+    }
+    try to.sync()
   }
 
   /// The whole file, or `nil` where it does not exist.
@@ -103,6 +142,9 @@ struct File: ~Copyable {
   static func remove(_ path: String) throws(StorageError) {
     guard unsafe unlink(path) == 0 || errno == ENOENT else { throw .system("unlink", path) }
   }
+
+  /// Removes an empty directory; leaves one that is not.
+  static func removeDirectory(_ path: String) { _ = unsafe rmdir(path) }
 
   static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 

@@ -66,6 +66,29 @@ struct Secrets: Sendable {
   }
 }
 
+/// The key that seals a ledger's own keys, as it lies in a file.
+public enum MasterKey {
+  /// The 32 bytes of a file's contents: raw, or as 64 hex digits with or without a line's end.
+  /// `nil` where they are neither, or too plain to be random.
+  public static func key(of contents: [UInt8]) -> [UInt8]? {
+    let key = contents.count == 32 ? contents : hex(contents)
+    guard let key, key.count == 32, Set(key).count > 8 else { return nil }
+    return key
+  }
+
+  private static func hex(_ contents: [UInt8]) -> [UInt8]? {
+    let text = String(decoding: contents, as: UTF8.self)
+    let digits = text.trimmingCharacters(in: .whitespacesAndNewlines).map(\.hexDigitValue)
+    guard digits.count == 64 else { return nil }
+    var key: [UInt8] = []
+    for index in stride(from: 0, to: 64, by: 2) {
+      guard let high = digits[index], let low = digits[index + 1] else { return nil }
+      key.append(UInt8(high * 16 + low))
+    }
+    return key
+  }
+}
+
 /// Randomness from the system.
 enum Random {
   /// `count` random bytes.

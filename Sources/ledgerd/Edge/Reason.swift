@@ -60,6 +60,7 @@ enum Reason: String, CaseIterable, Sendable {
   case storageFull = "storage_full"
   case projectionBehind = "projection_behind"
   case unavailable = "unavailable"
+  case backupFailed = "backup_failed"
   case internalError = "internal_error"
 }
 
@@ -191,6 +192,7 @@ extension Reason {
     case .storageFull: Terms(507, .storageFull, .retryLater, "The disk is nearly full")
     case .projectionBehind: Terms(503, .projectionBehind, .retryLater, "The view is behind")
     case .unavailable: Terms(503, .unavailable, .retryLater, "The ledger is not available")
+    case .backupFailed: Terms(409, .invalidField, .fixRequest, "The backup was not made")
     case .internalError: Terms(500, .internalError, .stop, "Our mistake")
     }
   }

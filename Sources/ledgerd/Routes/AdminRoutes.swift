@@ -1,3 +1,4 @@
+import Dispatch
 import LedgerCore
 import Projections
 
@@ -14,7 +15,11 @@ enum AdminRoutes {
   static let before = Field.whole("before", 1...Int.max, "Only events before this one.")
   static let limit = Field.whole("limit", 1...1_000, "At most so many; 100 where it is not said.")
 
-  static let all = [status, findWallet, balance, history, events, findEvent]
+  static let directory: Field<String> = Field.text(
+    "directory", bytes: 1...4_096, "Where the backup goes: an absolute path that is not there yet."
+  ).required()
+
+  static let all = [status, findWallet, balance, history, events, findEvent, backup]
 
   static let status = Route(
     method: .get, path: "/admin/status", name: "adminStatus",
@@ -81,7 +86,48 @@ enum AdminRoutes {
     answer: EventView.properties + [EventView.postings],
     errors: [.eventNotFound], handle: { call throws(Problem) in try await findEvent(call) })
 
+  static let backup = Route(
+    method: .post, path: "/admin/backup", name: "adminBackup",
+    summary: "Writes a backup, checked whole before it gets its name.", who: .administrator,
+    body: [directory],
+    answer: [
+      Property("head", .whole(1...Int.max), "The newest event in it."),
+      Property("root", .label, "The root of the tree over all events up to it, in hex."),
+      Property("time", .time, "When that event was recorded."),
+      Property("bytes", .whole(1...Int.max), "The size of its data file."),
+    ],
+    errors: [.backupFailed], handle: { call throws(Problem) in try await backup(call) })
+
   // MARK: - Handlers
+
+  /// Copying and checking take as long as they take, so on a thread that may wait.
+  private static func backup(_ call: Call) async throws(Problem) -> Answer {
+    let (engine, path) = (call.backend.engine, call[directory])
+    guard path.hasPrefix("/") else {
+      throw Problem(.invalidField, field: directory.property.name, "Send an absolute path.")
+    }
+    let result = await withCheckedContinuation { continuation in
+      DispatchQueue.global().async {
+        continuation.resume(
+          returning: Result { () throws(LedgerFailure) in try engine.backup(to: path) })
+      }
+    }
+    do throws(LedgerFailure) {
+      let backup = try result.get()
+      var members = Members()
+      members.integer("head", backup.head.rawValue)
+      members.string("root", backup.root.hex)
+      members.time("time", backup.time)
+      members.integer("bytes", backup.byteCount)
+      return Answer(members.json)
+    } catch {
+      // Administrators see why, paths and all.
+      if case .readFailed(let why) = error {
+        throw Problem(.backupFailed, field: directory.property.name, "Mend this first: \(why).")
+      }
+      throw Problem(reading: error)
+    }
+  }
 
   private static func status(_ call: Call) async throws(Problem) -> Answer {
     let backend = call.backend
