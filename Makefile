@@ -1,11 +1,13 @@
 # Debian 12 with git, make and a Swift 6.3 toolchain is enough: setup installs what else is needed.
 
-.PHONY: run test lint bench format setup
+.PHONY: run build test lint bench format setup
 
-run: setup  # serves on 127.0.0.1:3100, the data in ./data
+run: build  # serves on 127.0.0.1:3100, the data in ./data
+	.build/release/ledgerd --data ./data
+
+build: setup  # the two programs, in .build/release
 	swift build --configuration release --product ledgerctl
 	swift build --configuration release --product ledgerd
-	.build/release/ledgerd --data ./data
 
 test: setup lint  # the programs' tests after the others, which use every core for a while
 	swift build --build-tests

@@ -101,8 +101,13 @@ struct Sequencer: ~Copyable {
   ) throws(StorageError) -> Outcome {
     let (key, actor) = (requests[index].key, requests[index].actor)
     if let key, let known = try known(key) { return known }
-    if room != .ample, room == .none || requests[index].command.isBeginning {
-      return .refused(Refusal(.storageFull), event: .none, isReplay: false)
+    if room != .ample {
+      // Workaround: `||` here captures the span, and crashes the optimiser of Swift 6.3.1. Retry
+      // with the next compiler.
+      let isBeginning = requests[index].command.isBeginning
+      if isBeginning || room == .none {
+        return .refused(Refusal(.storageFull), event: .none, isReplay: false)
+      }
     }
     decision.removeAll()
     let now = nextTime
