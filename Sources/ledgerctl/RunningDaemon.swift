@@ -41,8 +41,7 @@ final class RunningDaemon: Source {
     guard let found: Wallet = try await ask("wallets/\(escaped(name))") else { return nil }
     return WalletView(
       wallet: found.wallet, agent: found.agent, asset: found.currency,
-      available: padded(found.available, found.decimals),
-      held: padded(found.held, found.decimals), opened: found.opened)
+      available: found.available, held: found.held, opened: found.opened)
   }
 
   func event(_ name: String) async throws -> EventView? {
@@ -79,13 +78,12 @@ final class RunningDaemon: Source {
     var wallet: String
     var agent: String
     var currency: String
-    var decimals: Int
     var available: String
     var held: String
     var opened: UInt64
 
     private enum CodingKeys: String, CodingKey {
-      case currency, decimals, opened
+      case currency, opened
       case wallet = "wallet_id"
       case agent = "agent_id"
       case available = "available_text"
@@ -165,15 +163,6 @@ final class RunningDaemon: Source {
         "%" + String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
       }
     }.joined()
-  }
-
-  /// An exact decimal with at least two decimals, or as many as its asset has.
-  private func padded(_ text: String, _ decimals: Int) -> String {
-    let parts = text.split(separator: ".")
-    let fraction = parts.count > 1 ? String(parts[1]) : ""
-    let least = min(2, decimals)
-    guard fraction.count < least else { return text }
-    return "\(parts[0]).\(fraction)" + String(repeating: "0", count: least - fraction.count)
   }
 }
 

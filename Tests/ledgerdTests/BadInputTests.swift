@@ -36,7 +36,7 @@ import Testing
         #expect(funded.status == 400 && funded["code"] == code.rawValue, "\(text)")
       }
       #expect(scene.engine.head == head)
-      #expect(try await scene.available(ann) == "100")
+      #expect(try await scene.available(ann) == "100.00")
     }
   }
 

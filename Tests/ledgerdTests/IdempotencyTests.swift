@@ -24,7 +24,7 @@ import Testing
       #expect(other.status == 422 && other["code"] == "IDEMPOTENCY_CONFLICT")
       #expect(other["rejection"] == "4" && other["next_action"] == "new_key")
       #expect(scene.engine.head == head)
-      #expect(try await scene.available(bob) == "5")
+      #expect(try await scene.available(bob) == "5.00")
     }
   }
 
@@ -114,7 +114,7 @@ import Testing
         let paid = try await scene.pay(ann, bob.wallet, "1", headers: [("X-Request-Id", "r")])
         #expect(paid.status == 201 && paid.header("Idempotent-Replayed") == nil)
       }
-      #expect(try await scene.available(bob) == "2")
+      #expect(try await scene.available(bob) == "2.00")
     }
   }
 
@@ -133,7 +133,7 @@ import Testing
         return try await group.reduce(into: 0) { count, isReplay in count += isReplay ? 1 : 0 }
       }
       #expect(replays == 31)
-      #expect(try await scene.available(bob) == "1")
+      #expect(try await scene.available(bob) == "1.00")
     }
   }
 }

@@ -33,7 +33,7 @@ import Testing
         #expect(read.json == paid.json)
       }
       #expect(try await scene.available(ann) == "94.98")
-      #expect(try await scene.available(bob) == "5")
+      #expect(try await scene.available(bob) == "5.00")
     }
   }
 

@@ -27,7 +27,15 @@ struct Members: Sendable {
   /// An amount twice: a number in its exact text, and beside it the text, for those whose numbers
   /// are doubles.
   mutating func amount(_ name: String, _ amount: Amount, of asset: Asset) {
-    let text = amount.text(scale: asset.scale)
+    decimal(name, amount.text(scale: asset.scale))
+  }
+
+  /// An amount that somebody has, with at least two decimals (`accounting.md` 2).
+  mutating func balance(_ name: String, _ amount: Amount, of asset: Asset) {
+    decimal(name, amount.text(scale: asset.scale, decimalsMin: min(2, asset.scale)))
+  }
+
+  private mutating func decimal(_ name: String, _ text: String) {
     value(name, .number(text))
     string(name + "_text", text)
   }

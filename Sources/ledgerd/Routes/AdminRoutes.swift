@@ -45,7 +45,6 @@ enum AdminRoutes {
       Property("agent_id", .id(.agent), "The agent's text id."),
       Property("tenant", .whole(1...Int.max), "The agent's tenant."),
       Property("currency", .currency, "What it holds."),
-      Property("decimals", .whole(0...30), "How many decimals its amounts may have."),
       Property("opened", .whole(1...Int.max), "The event that opened it."),
     ] + Property.amount("available", "Spendable.") + Property.amount("held", "Reserved."),
     errors: [.walletNotFound], handle: { call throws(Problem) in try await findWallet(call) })
@@ -183,9 +182,8 @@ enum AdminRoutes {
     members.string("agent_id", ids.text(.agent, wallet.agent.rawValue))
     members.integer("tenant", wallet.tenant.rawValue)
     members.string("currency", wallet.asset.code.description)
-    members.integer("decimals", wallet.asset.scale)
-    members.amount("available", wallet.available, of: wallet.asset)
-    members.amount("held", wallet.held, of: wallet.asset)
+    members.balance("available", wallet.available, of: wallet.asset)
+    members.balance("held", wallet.held, of: wallet.asset)
     members.integer("opened", wallet.opened.rawValue)
     return Answer(members.json)
   }

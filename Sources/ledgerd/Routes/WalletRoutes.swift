@@ -86,10 +86,10 @@ enum WalletRoutes {
     var members = Members()
     members.string("wallet_id", backend.ids.text(.wallet, wallet.number.rawValue))
     members.string("currency", wallet.asset.code.description)
-    members.amount("available", available, of: wallet.asset)
-    members.amount("held", held, of: wallet.asset)
-    members.amount("pending", found?.pending ?? .zero, of: wallet.asset)
-    members.amount("balance", available + held, of: wallet.asset)
+    members.balance("available", available, of: wallet.asset)
+    members.balance("held", held, of: wallet.asset)
+    members.balance("pending", found?.pending ?? .zero, of: wallet.asset)
+    members.balance("balance", available + held, of: wallet.asset)
     return members.json
   }
 }
