@@ -24,10 +24,12 @@ public final class Projections: Sendable {
   let store: Guarded<OpenStore>
   private let released = Wakeup()
 
-  /// The store while it is open, and how many reads are at it.
+  /// The store while it is open, and how many reads are at it. Who closes lets no more in, and takes
+  /// the store when the last is out.
   struct OpenStore {
     var store: DisposableStore?
     var readerCount = 0
+    var isClosing = false
   }
 
   private init(_ directory: String, _ engine: Engine, _ store: DisposableStore, _ start: Progress) {
@@ -99,6 +101,7 @@ public final class Projections: Sendable {
   public func close() {
     follower.close()
     worker.join()
+    store.with { $0.isClosing = true }
     while store.with({ $0.readerCount > 0 }) { released.wait(milliseconds: 10) }
     let open = store.with { state in
       let open = state.store
@@ -209,8 +212,9 @@ public final class Projections: Sendable {
     _ body: (Transaction) throws(StorageError) -> Value
   ) throws(ProjectionFailure) -> Value {
     let isOpen = store.with { state -> Bool in
-      if state.store != nil { state.readerCount += 1 }
-      return state.store != nil
+      guard state.store != nil, !state.isClosing else { return false }
+      state.readerCount += 1
+      return true
     }
     guard isOpen else { throw .closed }
     defer {

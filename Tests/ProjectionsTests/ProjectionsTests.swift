@@ -326,6 +326,30 @@ import Testing
     projections.close()
   }
 
+  /// Whoever reads while it is closed is answered or refused; and the directory is free afterwards.
+  @Test func `many readers are let out before it is closed`() throws {
+    let scene = try Scene()
+    for _ in 0..<100 {
+      let projections = try scene.open()
+      let readers = (0..<3).map { _ in
+        Worker(name: "reader") {
+          while true {
+            do throws(ProjectionFailure) {
+              _ = try projections.readNow { transaction throws(StorageError) in
+                try Balances.balance(of: scene.wallets[0], transaction)
+              }
+            } catch {
+              #expect(error == .closed)
+              return
+            }
+          }
+        }
+      }
+      projections.close()
+      for reader in readers { reader.join() }
+    }
+  }
+
   @Test func `a second open of the directory is refused`() async throws {
     let scene = try Scene()
     let projections = try scene.open()
