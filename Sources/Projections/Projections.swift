@@ -24,8 +24,8 @@ public final class Projections: Sendable {
   let store: Guarded<OpenStore>
   private let released = Wakeup()
 
-  /// The store while it is open, and how many reads are at it. Who closes lets no more in, and takes
-  /// the store when the last is out.
+  /// The store while it is open, and how many reads are at it. Who closes lets no more in, and
+  /// takes the store when the last is out.
   struct OpenStore {
     var store: DisposableStore?
     var readerCount = 0
