@@ -148,6 +148,7 @@ protocol LedgerCommand: AsyncParsableCommand {
 
 extension LedgerCommand {
   func run() async throws {
+    CoreDumps.forbid()
     do {
       try await perform()
     } catch let failure as Failure {

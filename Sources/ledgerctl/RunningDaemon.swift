@@ -62,14 +62,13 @@ final class RunningDaemon: Source {
   }
 
   func backup(to directory: String) async throws -> BackupView {
-    let body = try JSONEncoder().encode(["directory": directory])
-    let (status, answer) = try await fetch(
-      "/admin/backup", sending: body, within: Self.backupSecondsMax)
-    guard status == 200 else {
-      let problem: Problem = try decoded(answer)
-      throw Failure("ledgerd says: \(problem.detail)", code: status == 503 ? 69 : 74)
-    }
-    return try decoded(answer)
+    try await tell("backup", ["directory": directory], within: Self.backupSecondsMax)
+  }
+
+  func acceptClock() async throws -> ClockView {
+    let answer: [String: Bool] = try await tell("clock", [:])
+    guard let wasAhead = answer["was_ahead"] else { throw mute }
+    return ClockView(wasAhead: wasAhead)
   }
 
   // MARK: - Asking
@@ -111,6 +110,19 @@ final class RunningDaemon: Source {
       }
     }
     throw Failure("ledgerd's views are behind its log; try again later", code: 69)
+  }
+
+  /// Has it do something, and says what came of it.
+  private func tell<Value: Decodable>(
+    _ path: String, _ body: [String: String], within seconds: Int64 = answerSecondsMax
+  ) async throws -> Value {
+    let (status, answer) = try await fetch(
+      "/admin/" + path, sending: try JSONEncoder().encode(body), within: seconds)
+    guard status == 200 else {
+      let problem: Problem = try decoded(answer)
+      throw Failure("ledgerd says: \(problem.detail)", code: status == 503 ? 69 : 74)
+    }
+    return try decoded(answer)
   }
 
   private func decoded<Value: Decodable>(_ body: Data) throws -> Value {

@@ -27,11 +27,7 @@ struct Daemon: Sendable {
     _ settings: Settings, _ logger: Logger, _ options: Engine.Options = Engine.Options()
   ) async throws -> Daemon {
     try checkSocketPath(settings)
-    var options = options
-    options.livemode = settings.isLive
-    options.acceptsClock = settings.acceptsClock
-    if let path = settings.masterKeyFile { options.masterKey = try KeyFiles.masterKey(path) }
-    let engine = try Engine.open(settings.data, options)
+    let engine = try Engine.open(settings.data, try settings.engineOptions(options))
     do {
       try await registerOperator(engine, settings, logger)
       let projections = try Projections.open(settings.data + "/projections", following: engine)

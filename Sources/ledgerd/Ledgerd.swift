@@ -43,6 +43,8 @@ struct Ledgerd: AsyncParsableCommand {
   var proxyHops: String?
   @Flag(help: "Open although the clock is far from the last event's time.")
   var acceptClock = false
+  @Flag(help: .hidden)
+  var checkOnly = false
 
   /// What was said on the command line.
   var arguments: [Setting: String] {
@@ -71,6 +73,7 @@ struct Ledgerd: AsyncParsableCommand {
 
   func run() async {
     umask(0o077)
+    CoreDumps.forbid()
     let code = await serve()
     if code != 0 { Foundation.exit(code) }
   }
@@ -82,6 +85,8 @@ struct Ledgerd: AsyncParsableCommand {
         contents: KeyFiles.contents)
       var logger = Logger(label: "ledgerd") { StreamLogHandler.standardError(label: $0) }
       logger.logLevel = Logger.Level(rawValue: settings.logLevel) ?? .warning
+      if checkOnly { return try BootCheck.perform(settings) }
+      if let code = try BootCheck.child(of: settings) { return code }
       let daemon = try await Daemon.open(settings, logger)
       defer { daemon.close() }
       try await daemon.run { port in

@@ -216,6 +216,15 @@ extension Settings {
     try checkHosting()
   }
 
+  /// How the engine is opened: `options`, and what the settings say of it.
+  func engineOptions(_ options: Engine.Options) throws(SettingsError) -> Engine.Options {
+    var options = options
+    options.livemode = isLive
+    options.acceptsClock = acceptsClock
+    if let masterKeyFile { options.masterKey = try KeyFiles.masterKey(masterKeyFile) }
+    return options
+  }
+
   private func checkOrigins() throws(SettingsError) {
     for origin in origins {
       let host = origin.dropFirst("https://".count)

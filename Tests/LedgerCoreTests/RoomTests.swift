@@ -56,6 +56,7 @@ import Testing
     let clock = TestClock()
     var options = disk.options
     options.clock = clock.options.clock
+    options.uptime = clock.options.uptime
     let scene = try Scene(options)
     let deadline = clock.now + 1_000_000
     _ = try scene.engine.submitAndWait(

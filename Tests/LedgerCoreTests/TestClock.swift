@@ -21,6 +21,7 @@ final class TestClock: Sendable {
   var options: Engine.Options {
     var options = Engine.Options.test
     options.clock = { self.now }
+    options.uptime = { self.now }
     return options
   }
 }

@@ -31,7 +31,7 @@ import Testing
     let directory = TemporaryDirectory()
     let day: UInt64 = 86_400_000_000_000
     let engine = try Engine.open(directory.path, .test)
-    let begins = Timestamp(nanoseconds: WallClock.now() + day)
+    let begins = Timestamp(nanoseconds: SystemClock.wall() + day)
     _ = try engine.submitAndWait(
       Request(.fee(.set(Fees.Terms(basisPoints: 9), begins: begins)), by: .administrator))
     let head = engine.head

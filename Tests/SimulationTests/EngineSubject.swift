@@ -48,6 +48,7 @@ struct EngineSubject: Subject {
     options.acceptsClock = true
     options.mapByteCount = 1 << 28
     options.clock = { clock.now }
+    options.uptime = { clock.now }
     self.options = options
     engine = try Engine.open(directory.path, options)
   }

@@ -34,10 +34,10 @@ struct MutationTests {
     }
   }
 
-  /// Reasons that no command of a simulated ledger has: a full queue or disk, and things that no
-  /// command names yet.
+  /// Reasons that no command of a simulated ledger has: a full queue or disk, a clock that is not
+  /// believed, and things that no command names yet.
   private static let unreached: Set<Rejection> = [
-    .queueFull, .storageFull, .tenantNotFound, .scheduleNotFound,
+    .queueFull, .storageFull, .clockAhead, .tenantNotFound, .scheduleNotFound,
   ]
 
   @Test func `every refusal is reached`() async throws {

@@ -39,6 +39,19 @@ import Testing
     }
   }
 
+  @Test func `a clock is accepted by a running ledgerd only`() async throws {
+    try await Bed.run { bed in
+      try bed.seed()
+      let alone = try bed.ledgerctl("accept-clock")
+      #expect(alone.code == 69 && alone.errors.contains("--accept-clock"), "\(alone)")
+      try await bed.serve { _ in
+        let said = try bed.ledgerctl("accept-clock", "--json")
+        #expect(said.code == 0, "\(said)")
+        #expect((said.json as? [String: Any])?["was_ahead"] as? Bool == false, "\(said)")
+      }
+    }
+  }
+
   @Test func `a holder without a socket is 75`() async throws {
     try await Bed.run { bed in
       try bed.seed()
@@ -137,6 +150,10 @@ import Testing
         #expect(said.code == 1 && said.errors.isEmpty, "\(said)")
         #expect(said.output.contains("FOUND: the check crashed while opening"), "\(said)")
       }
+      // ledgerd has its child crash, and says so.
+      let served = try Bed.ledgerd(["--data", bed.directory, "--port", "0"])
+      #expect(served.code == 74 && served.errors.contains("damaged pages"), "\(served)")
+      #expect(served.errors.split(separator: "\n").count == 1, "\(served)")
       let json = try #require(try bed.ledgerctl("verify", "--json").json as? [String: Any])
       #expect((json["findings"] as? [String])?.count == 1 && json["events_per_second"] != nil)
     }
@@ -153,7 +170,7 @@ import Testing
     for code in [0, 1, 64, 69, 74, 75, 78] { #expect(said.output.contains("\(code) "), "\(code)") }
     let names = [
       "init", "seed", "status", "verify", "replay", "inspect", "balance", "history", "tail",
-      "backup", "restore", "bench",
+      "backup", "restore", "accept-clock", "bench",
     ]
     for name in names {
       #expect(said.output.contains("  \(name) "), "\(name)")

@@ -41,8 +41,13 @@ struct Bed: Sendable {
     try Self.ledgerctl(arguments + ["--data", directory])
   }
 
-  static func ledgerctl(_ arguments: [String]) throws -> Said {
-    let process = Programs.process("ledgerctl", arguments)
+  static func ledgerctl(_ arguments: [String]) throws -> Said { try run("ledgerctl", arguments) }
+
+  /// Runs a `ledgerd` that does not get as far as serving.
+  static func ledgerd(_ arguments: [String]) throws -> Said { try run("ledgerd", arguments) }
+
+  private static func run(_ program: String, _ arguments: [String]) throws -> Said {
+    let process = Programs.process(program, arguments)
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output
     process.standardError = errors

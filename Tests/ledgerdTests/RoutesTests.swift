@@ -1,5 +1,6 @@
 import Foundation
 import LedgerCore
+import Synchronization
 import Testing
 
 @testable import ledgerd
@@ -157,6 +158,28 @@ import Testing
     }
   }
 
+  @Test func `a clock that jumped ahead refuses commands until it is accepted`() async throws {
+    let jump = Jump()
+    var options = Engine.Options()
+    let clock = options.clock
+    options.clock = { clock() + jump.nanoseconds.load(ordering: .relaxed) }
+    try await Scene.run(routes: PublicRoutes.all + AdminRoutes.all, options: options) { scene in
+      let ann = try await scene.payer("ann")
+      let bob = try await scene.agent("bob")
+      jump.nanoseconds.store(3_600_000_000_000, ordering: .relaxed)
+      let refused = try await scene.pay(ann, bob.wallet, "5")
+      #expect(refused.status == 503 && refused["code"] == "CLOCK_AHEAD")
+      #expect(refused["retryable"] == "true" && refused.header("Retry-After") == "10")
+      #expect(try await scene.get("/readyz")["code"] == "CLOCK_AHEAD")
+      #expect(try await scene.available(ann) == "100.00")
+      #expect(try await scene.get("/admin/status")["clock_ahead"] == "true")
+      #expect(try await scene.post("/admin/clock", "{}")["was_ahead"] == "true")
+      #expect(try await scene.post("/admin/clock", "{}")["was_ahead"] == "false")
+      #expect(try await scene.get("/readyz").status == 200)
+      #expect(try await scene.pay(ann, bob.wallet, "5").status == 201)
+    }
+  }
+
   @Test func `everything answered is there after a restart`() async throws {
     let directory = NSTemporaryDirectory() + "ledgerd-test-" + UUID().uuidString
     defer { try? FileManager.default.removeItem(atPath: directory) }
@@ -184,4 +207,9 @@ import Testing
       kept = (ann, bob, paid, token)
     }
   }
+}
+
+/// By how much a clock is wrong.
+private final class Jump: Sendable {
+  let nanoseconds = Atomic<UInt64>(0)
 }

@@ -24,23 +24,23 @@ struct Scene: Sendable {
   /// Runs `body` with a daemon that is gone afterwards.
   static func run(
     routes: [Route] = PublicRoutes.all, with settings: [Setting: String] = [:],
-    _ body: @Sendable (Scene) async throws -> Void
+    options: Engine.Options = Engine.Options(), _ body: @Sendable (Scene) async throws -> Void
   ) async throws {
     let directory = NSTemporaryDirectory() + "ledgerd-test-" + UUID().uuidString
     defer { try? FileManager.default.removeItem(atPath: directory) }
-    try await run(in: directory, routes: routes, with: settings, body)
+    try await run(in: directory, routes: routes, with: settings, options: options, body)
   }
 
-  /// As ``run(routes:with:_:)``, in a directory that stays.
+  /// As ``run(routes:with:options:_:)``, in a directory that stays.
   static func run(
     in directory: String, routes: [Route] = PublicRoutes.all,
-    with settings: [Setting: String] = [:],
+    with settings: [Setting: String] = [:], options: Engine.Options = Engine.Options(),
     _ body: @Sendable (Scene) async throws -> Void
   ) async throws {
     let arguments = settings.merging([.data: directory, .port: "0"]) { said, _ in said }
     let settings = try Settings.resolve(
       arguments: arguments, environment: [:], contents: { _ throws(SettingsError) in nil })
-    var options = Engine.Options()
+    var options = options
     options.mapByteCount = 1 << 30
     let daemon = try await Daemon.open(settings, Logger(label: "test"), options)
     defer { daemon.close() }

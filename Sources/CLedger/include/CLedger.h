@@ -2,6 +2,7 @@
 
 // statfs, which the Swift overlay of the C library leaves out.
 #if defined(__linux__)
+#include <sys/prctl.h>
 #include <sys/vfs.h>
 #endif
 #include <stddef.h>
@@ -10,6 +11,14 @@
 /// Hints that the cache line at `address` is about to be written. Any address is safe.
 static inline void cledger_prefetch(const void *_Nullable address) {
   __builtin_prefetch(address, 1, 3);
+}
+
+/// Has the system write no image of this process's memory. Here because Swift cannot call prctl,
+/// which takes any number of arguments.
+static inline void cledger_forbid_core_dumps(void) {
+#if defined(__linux__)
+  (void)prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
+#endif
 }
 
 /// Returns `new_bytes` of page-backed memory that keeps the first `old_bytes` of `old`; what is

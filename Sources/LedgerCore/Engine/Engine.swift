@@ -36,7 +36,11 @@ public final class Engine: Sendable {
     /// Opens although the clock is far from the last event's time.
     public var acceptsClock = false
     /// Nanoseconds since 1970, UTC. Read once a batch.
-    public var clock: @Sendable () -> UInt64 = { WallClock.now() }
+    public var clock: @Sendable () -> UInt64 = { SystemClock.wall() }
+    /// Nanoseconds since any moment, by a clock that nobody sets; whoever brings a clock of his own
+    /// brings this too. While the other gains more than 10 minutes on it, commands are refused with
+    /// ``Rejection/clockAhead``.
+    public var uptime: @Sendable () -> UInt64 = { SystemClock.uptime() }
     /// How long a caller waits for room on a full disk before the outcome is told to be unknown.
     package var patience = Duration.seconds(5)
     /// How much room there is; tests say it themselves.
@@ -92,8 +96,8 @@ public final class Engine: Sendable {
   ) -> Shared? {
     do throws(StorageError) {
       let opening = try Opening(directory, options)
-      let shared = Shared(opening)
-      var sequencer = Sequencer(opening, shared.heads, shared.inbox, options)
+      let shared = Shared(opening, options)
+      var sequencer = Sequencer(opening, shared.heads, shared.inbox, shared.clock, options)
       report(.success(shared))
       sequencer.run()
       shared.heads.fail(.closed)
@@ -109,11 +113,13 @@ public final class Engine: Sendable {
     let preparation: Preparation
     let inbox = Inbox()
     let heads = Heads()
+    let clock: WallClock
     let log: Mutex<EventLog?>
     let finished = DispatchSemaphore(value: 0)
 
-    init(_ opening: borrowing Opening) {
+    init(_ opening: borrowing Opening, _ options: Options) {
       preparation = opening.preparation
+      clock = WallClock(wall: options.clock, uptime: options.uptime)
       log = Mutex(opening.writer.log)
       heads.publish(EventNumber(opening.batch.first.rawValue - 1))
     }
@@ -127,6 +133,12 @@ public final class Engine: Sendable {
     shared.finished.signal()
     shared.log.withLock { $0 = nil }
   }
+
+  /// Whether the clock is so far ahead of the time that passed that commands are refused.
+  public var isClockAhead: Bool { shared.clock.now() == nil }
+
+  /// Goes by the clock however far it jumped ahead: for whoever looked, and found it right.
+  public func acceptClock() { shared.clock.accept() }
 
   // MARK: - Submitting
 

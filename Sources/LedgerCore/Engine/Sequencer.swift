@@ -11,7 +11,7 @@ struct Sequencer: ~Copyable {
   private var decision = Decision()
   private var wall = Timestamp.none
   private var answers: [Answer] = []
-  private let clock: @Sendable () -> UInt64
+  private let clock: WallClock
   private let patience: Duration
   private let heads: Heads
   private let inbox: Inbox
@@ -19,8 +19,9 @@ struct Sequencer: ~Copyable {
   private var pending: ArraySlice<Inbox.Job> = []
   /// What is being worked at, until its answer waits in ``answers`` or was given for it.
   private var current: Inbox.Job?
-  /// As it was when the batch began.
+  /// As they were when the batch began.
   private var room = Reserve.Room.ample
+  private var isClockAhead = false
 
   /// An answer that waits for the disk.
   private enum Answer {
@@ -29,7 +30,8 @@ struct Sequencer: ~Copyable {
   }
 
   init(
-    _ opening: consuming Opening, _ heads: Heads, _ inbox: Inbox, _ options: Engine.Options
+    _ opening: consuming Opening, _ heads: Heads, _ inbox: Inbox, _ clock: WallClock,
+    _ options: Engine.Options
   ) {
     directory = opening.directory
     writer = opening.writer
@@ -38,7 +40,7 @@ struct Sequencer: ~Copyable {
     batch = opening.batch
     self.heads = heads
     self.inbox = inbox
-    clock = options.clock
+    self.clock = clock
     patience = options.patience
   }
 
@@ -109,6 +111,7 @@ struct Sequencer: ~Copyable {
         return .refused(Refusal(.storageFull), event: .none, isReplay: false)
       }
     }
+    if isClockAhead { return .refused(Refusal(.clockAhead), event: .none, isReplay: false) }
     decision.removeAll()
     let now = nextTime
     do throws(Refusal) {
@@ -298,10 +301,13 @@ struct Sequencer: ~Copyable {
   @inline(__always)
   private mutating func fireDueTimers() throws(StorageError) {
     if batch.count == 0 {
-      wall = Timestamp(nanoseconds: clock())
+      let now = clock.now()
+      isClockAhead = now == nil
+      if let now { wall = Timestamp(nanoseconds: now) }
       room = writer.reserve.room
     }
-    // Without room nothing is written; what falls due fires afterwards, with its deadline.
+    // Without room nothing is written; what falls due fires afterwards, with its deadline. By a
+    // clock that is not believed nothing falls due.
     while ledger.timers.count > 0, room != .none, let event = ledger.due(at: nextTime) {
       if !batch.hasRoom(for: 1) { try commit() }
       _ = record(event, by: .ledger, key: nil, text: nil)

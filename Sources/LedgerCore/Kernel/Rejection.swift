@@ -25,6 +25,8 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
 
   /// The disk is nearly full: nothing new is begun, what ends an obligation still goes through.
   case storageFull = 12
+  /// The wall clock jumped ahead of the time that passed, and nobody accepted it yet.
+  case clockAhead = 13
 
   // Of amounts.
   /// The amount is zero or negative.
@@ -84,10 +86,10 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
       .scheduleInPast:
       true
     case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,
-      .notPermitted, .testLedgerOnly, .queueFull, .storageFull, .refusalRateExceeded,
-      .assetInvalid, .amountNotPositive, .amountOutOfRange, .tenantNotFound, .agentNotFound,
-      .credentialNotFound,
-      .operatorNotFound, .walletNotFound, .assetNotFound, .payeeNotFound, .selfPayment,
+      .notPermitted, .testLedgerOnly, .queueFull, .storageFull, .clockAhead,
+      .refusalRateExceeded, .assetInvalid, .amountNotPositive, .amountOutOfRange, .tenantNotFound,
+      .agentNotFound, .credentialNotFound, .operatorNotFound, .walletNotFound, .assetNotFound,
+      .payeeNotFound, .selfPayment,
       .currencyDiffers, .scheduleNotFound, .scheduleInvalid:
       false
     }

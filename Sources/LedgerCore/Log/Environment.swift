@@ -49,6 +49,7 @@ package final class Environment: @unchecked Sendable {
     directory: String, databases names: [String], mapByteCount: Int, durability: Durability,
     mayCreate: Bool
   ) throws(StorageError) {
+    try Self.checkVersion()
     var created: OpaquePointer?
     try unsafe Self.check(mdb_env_create(&created), "mdb_env_create")
     guard let environment = unsafe created else { preconditionFailure("LMDB gave no environment") }
@@ -163,6 +164,20 @@ package final class Environment: @unchecked Sendable {
     guard code != 0 else { return }
     let message = unsafe String(cString: mdb_strerror(code))
     throw .call(operation, code: code, message: message)
+  }
+
+  /// The oldest release whose source was read for what we rely on, and the newest of its series:
+  /// the next one has another file format.
+  static func isKnown(major: Int32, minor: Int32, patch: Int32) -> Bool {
+    major == 0 && minor == 9 && patch >= 24
+  }
+
+  private static func checkVersion() throws(StorageError) {
+    var (major, minor, patch): (Int32, Int32, Int32) = (0, 0, 0)
+    _ = unsafe mdb_version(&major, &minor, &patch)
+    guard isKnown(major: major, minor: minor, patch: patch) else {
+      throw .refused("liblmdb \(major).\(minor).\(patch) is not 0.9.24 or a later 0.9")
+    }
   }
 
   private static func register(_ directory: String) throws(StorageError) -> FileIdentity {

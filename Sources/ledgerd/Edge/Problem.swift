@@ -34,7 +34,7 @@ struct Problem: Error, Sendable, Equatable {
   /// Seconds after which asking again may help.
   var retryAfter: Int? {
     guard nextAction.isRetry else { return nil }
-    if reason == .storageFull { return 10 }
+    if reason == .storageFull || reason == .clockAhead { return 10 }
     return reason == .refusalRateExceeded ? 60 : 1
   }
 

@@ -58,6 +58,7 @@ enum Reason: String, CaseIterable, Sendable {
   case outcomeUnknown = "outcome_unknown"
   case queueFull = "queue_full"
   case storageFull = "storage_full"
+  case clockAhead = "clock_ahead"
   case projectionBehind = "projection_behind"
   case unavailable = "unavailable"
   case backupFailed = "backup_failed"
@@ -92,6 +93,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
   case outcomeUnknown = "OUTCOME_UNKNOWN"
   case overloaded = "OVERLOADED"
   case storageFull = "STORAGE_FULL"
+  case clockAhead = "CLOCK_AHEAD"
   case projectionBehind = "PROJECTION_BEHIND"
   case unavailable = "UNAVAILABLE"
   case internalError = "INTERNAL_ERROR"
@@ -190,6 +192,7 @@ extension Reason {
     case .outcomeUnknown: Terms(503, .outcomeUnknown, .retrySameKey, "The outcome is unknown")
     case .queueFull: Terms(503, .overloaded, .retryLater, "Too much is waiting")
     case .storageFull: Terms(507, .storageFull, .retryLater, "The disk is nearly full")
+    case .clockAhead: Terms(503, .clockAhead, .retryLater, "The ledger's clock jumped ahead")
     case .projectionBehind: Terms(503, .projectionBehind, .retryLater, "The view is behind")
     case .unavailable: Terms(503, .unavailable, .retryLater, "The ledger is not available")
     case .backupFailed: Terms(409, .invalidField, .fixRequest, "The backup was not made")

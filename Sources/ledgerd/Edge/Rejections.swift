@@ -12,6 +12,7 @@ extension Rejection {
     case .testLedgerOnly: .testLedgerOnly
     case .queueFull: .queueFull
     case .storageFull: .storageFull
+    case .clockAhead: .clockAhead
     case .refusalRateExceeded: .refusalRateExceeded
     case .assetInvalid: .assetInvalid
     case .amountNotPositive, .amountOutOfRange: .invalidAmount
@@ -44,8 +45,9 @@ extension Rejection {
     case .agentNameTaken: "name"
     case .idempotencyConflict, .linkedKeysDiffer: "idempotency_key"
     case .unitTooLarge, .linkedCommandRefused, .notPermitted, .testLedgerOnly, .queueFull,
-      .storageFull, .refusalRateExceeded, .tenantNotFound, .agentNotFound, .credentialNotFound,
-      .credentialTaken, .operatorNotFound, .walletNotFound, .assetExists, .scheduleNotFound,
+      .storageFull, .clockAhead, .refusalRateExceeded, .tenantNotFound, .agentNotFound,
+      .credentialNotFound, .credentialTaken, .operatorNotFound, .walletNotFound, .assetExists,
+      .scheduleNotFound,
       .scheduleInvalid, .scheduleInPast:
       nil
     }
@@ -59,10 +61,10 @@ extension Rejection {
     case .insufficientFunds, .fundingCapExceeded, .amountOutOfRange, .amountNotPositive: .money
     case .refusalRateExceeded: .refusals
     case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,
-      .notPermitted, .testLedgerOnly, .queueFull, .storageFull, .assetInvalid, .tenantNotFound,
-      .agentNotFound, .agentNameTaken, .credentialNotFound, .credentialTaken, .operatorNotFound,
-      .walletNotFound,
-      .assetNotFound, .assetExists, .payeeNotFound, .selfPayment, .currencyDiffers,
+      .notPermitted, .testLedgerOnly, .queueFull, .storageFull, .clockAhead, .assetInvalid,
+      .tenantNotFound, .agentNotFound, .agentNameTaken, .credentialNotFound, .credentialTaken,
+      .operatorNotFound, .walletNotFound, .assetNotFound, .assetExists, .payeeNotFound,
+      .selfPayment, .currencyDiffers,
       .scheduleNotFound, .scheduleInvalid, .scheduleInPast:
       .nothing
     }
@@ -80,6 +82,8 @@ extension Rejection {
     case .testLedgerOnly: "Use a test ledger for this; real money moves here."
     case .queueFull: "Try again in a second; too much is waiting and nothing was done."
     case .storageFull: "Try again later; the disk is nearly full and nothing new is begun."
+    case .clockAhead:
+      "Try again later; the ledger's clock jumped ahead, and an operator must look at it."
     case .refusalRateExceeded:
       "Wait a minute; this agent caused \(limit) recorded refusals in the last one."
     case .assetInvalid: "Send a code of 1 to 16 printable ASCII characters and a scale of 0 to 18."

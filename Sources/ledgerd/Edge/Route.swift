@@ -59,7 +59,9 @@ struct Route: Sendable {
 
   /// Every reason for which this route refuses.
   var refusals: [Reason] {
-    var reasons: [Reason] = [.unavailable, .queueFull, .storageFull, .internalError]
+    var reasons: [Reason] = [
+      .unavailable, .queueFull, .storageFull, .clockAhead, .internalError,
+    ]
     switch who {
     case .everyone, .administrator: break
     case .everyoneOrOperator: reasons += [.credentialUnknown, .invalidHeader]

@@ -19,7 +19,7 @@ enum AdminRoutes {
     "directory", bytes: 1...4_096, "Where the backup goes: an absolute path that is not there yet."
   ).required()
 
-  static let all = [status, findWallet, balance, history, events, findEvent, backup]
+  static let all = [status, findWallet, balance, history, events, findEvent, backup, acceptClock]
 
   static let status = Route(
     method: .get, path: "/admin/status", name: "adminStatus",
@@ -31,6 +31,7 @@ enum AdminRoutes {
       Property("bytes", .whole(1...Int.max), "How much of the log's data file is in use."),
       Property("counts", .any, "How much there is of everything, by name."),
       Property("projections", .whole(0...Int.max), "The newest event that the views have seen."),
+      Property("clock_ahead", .flag, "Whether commands are refused since the clock jumped."),
       Property("hosting", .choice(Settings.Hosting.allCases.map(\.rawValue)), "Where it runs."),
     ],
     handle: { call throws(Problem) in try await status(call) })
@@ -97,6 +98,18 @@ enum AdminRoutes {
     ],
     errors: [.backupFailed], handle: { call throws(Problem) in try await backup(call) })
 
+  static let acceptClock = Route(
+    method: .post, path: "/admin/clock", name: "adminAcceptClock",
+    summary: "Goes by the host's clock although it jumped ahead.", who: .administrator, body: [],
+    answer: [Property("was_ahead", .flag, "Whether commands were refused for it.")],
+    handle: { call throws(Problem) in
+      let engine = call.backend.engine
+      var members = Members()
+      members.bool("was_ahead", engine.isClockAhead)
+      engine.acceptClock()
+      return Answer(members.json)
+    })
+
   // MARK: - Handlers
 
   /// Copying and checking take as long as they take, so on a thread that may wait.
@@ -141,6 +154,7 @@ enum AdminRoutes {
     members.integer("bytes", byteCount)
     members.value("counts", view(counts))
     members.integer("projections", backend.projections.position.rawValue)
+    members.bool("clock_ahead", backend.engine.isClockAhead)
     members.string("hosting", backend.settings.hosting.rawValue)
     return Answer(members.json)
   }

@@ -26,6 +26,9 @@ enum SystemRoutes {
       let isLive = try await call.backend.read { () throws(LedgerFailure) in
         try await call.backend.engine.isLive()
       }
+      if call.backend.engine.isClockAhead {
+        throw Problem(.clockAhead, "Set the host's clock, or say ledgerctl accept-clock.")
+      }
       // Wallet 1 need not exist: what is asked is whether the view has caught up.
       _ = try await call.backend.view { () throws(ProjectionFailure) in
         try await call.backend.projections.balance(of: WalletNumber(1))
