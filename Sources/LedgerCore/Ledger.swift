@@ -176,12 +176,35 @@ public struct Ledger: ~Copyable {
   }
 
   /// The state as bytes, slice by slice in a fixed order: equal logs give equal bytes.
-  func withBytes(_ body: (RawSpan) -> Void) {
-    genesis.withBytes(body)
-    identity.withBytes(body)
-    wallets.withBytes(body)
-    payments.withBytes(body)
-    fees.withBytes(body)
-    timers.withBytes(body)
+  func withBytes<Failure: Error>(
+    _ body: (RawSpan, _ rowByteCount: Int) throws(Failure) -> Void
+  ) throws(Failure) {
+    try genesis.withBytes(body)
+    try identity.withBytes(body)
+    try wallets.withBytes(body)
+    try payments.withBytes(body)
+    try fees.withBytes(body)
+    try timers.withBytes(body)
   }
+
+  /// Takes over the tables that ``withBytes(_:)`` once handed out, in place of empty ones. The
+  /// state is whole after ``rebuildIndexes()``.
+  mutating func load(from source: inout some TableSource & ~Copyable) throws(StorageError) {
+    try genesis.load(from: &source)
+    try identity.load(from: &source)
+    try wallets.load(from: &source)
+    try payments.load(from: &source)
+    try fees.load(from: &source)
+    try timers.load(from: &source)
+  }
+
+  /// Makes the indexes of tables that were loaded, once it is known that they are the right ones.
+  mutating func rebuildIndexes() {
+    identity.rebuildIndexes()
+    payments.rebuildIndexes()
+  }
+
+  /// The number of this arrangement of the state. Raised whenever a table is added, or a row of one
+  /// changes: snapshots of another are passed over. (A layout test says when.)
+  static let layout: UInt32 = 1
 }

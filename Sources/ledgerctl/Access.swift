@@ -53,6 +53,7 @@ struct Access: ParsableArguments {
     // must not keep anybody from looking.
     options.clock = { 0 }
     options.acceptsClock = true
+    options.snapshotEventCount = 0
     return try open(options)
   }
 
@@ -82,6 +83,10 @@ struct Access: ParsableArguments {
   }
 
   func open(_ options: Engine.Options) throws -> Engine {
+    var options = options
+    options.onWarning = { sentence in
+      FileHandle.standardError.write(Data("ledgerctl: warning: \(sentence)\n".utf8))
+    }
     do throws(StorageError) {
       return try Engine.open(data, options)
     } catch {

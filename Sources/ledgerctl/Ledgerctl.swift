@@ -12,7 +12,8 @@ struct Ledgerctl: AsyncParsableCommand {
       """,
     subcommands: [
       Init.self, Seed.self, Status.self, Verify.self, Replay.self, Inspect.self,
-      Balance.self, History.self, Tail.self, BackUp.self, Restore.self, AcceptClock.self,
+      Balance.self, History.self, Tail.self, BackUp.self, Restore.self, SnapshotCommand.self,
+      AcceptClock.self,
       Bench.self,
     ])
 }

@@ -70,6 +70,14 @@ final class OpenedLedger: Source {
     return BackupView(try engine.backup(to: directory) { progress.reach($0) })
   }
 
+  func snapshots() -> [SnapshotView] { engine.snapshots().map { SnapshotView($0) } }
+
+  func makeSnapshot() throws -> SnapshotView { SnapshotView(try engine.makeSnapshot()) }
+
+  func pruneSnapshots(keeping count: Int, isDryRun: Bool) throws -> [SnapshotView] {
+    try engine.pruneSnapshots(keeping: count, isDryRun: isDryRun).map { SnapshotView($0) }
+  }
+
   // MARK: - Steps
 
   private func openProjections() async throws -> Projections {

@@ -65,8 +65,35 @@ final class RunningDaemon: Source {
     try await tell("backup", ["directory": directory], within: Self.backupSecondsMax)
   }
 
+  private struct SnapshotList: Decodable {
+    var snapshots: [SnapshotView]
+  }
+
+  func snapshots() async throws -> [SnapshotView] {
+    guard let list: SnapshotList = try await ask("snapshots") else { throw mute }
+    return list.snapshots
+  }
+
+  func makeSnapshot() async throws -> SnapshotView {
+    try await tell("snapshots", [String: Int](), within: Self.backupSecondsMax)
+  }
+
+  func pruneSnapshots(keeping count: Int, isDryRun: Bool) async throws -> [SnapshotView] {
+    struct Pruning: Encodable {
+      var keep: Int
+      var isDryRun: Bool
+      enum CodingKeys: String, CodingKey {
+        case keep
+        case isDryRun = "dry_run"
+      }
+    }
+    let list: SnapshotList = try await tell(
+      "snapshots/prune", Pruning(keep: count, isDryRun: isDryRun))
+    return list.snapshots
+  }
+
   func acceptClock() async throws -> ClockView {
-    let answer: [String: Bool] = try await tell("clock", [:])
+    let answer: [String: Bool] = try await tell("clock", [String: Int]())
     guard let wasAhead = answer["was_ahead"] else { throw mute }
     return ClockView(wasAhead: wasAhead)
   }
@@ -114,7 +141,7 @@ final class RunningDaemon: Source {
 
   /// Has it do something, and says what came of it.
   private func tell<Value: Decodable>(
-    _ path: String, _ body: [String: String], within seconds: Int64 = answerSecondsMax
+    _ path: String, _ body: some Encodable, within seconds: Int64 = answerSecondsMax
   ) async throws -> Value {
     let (status, answer) = try await fetch(
       "/admin/" + path, sending: try JSONEncoder().encode(body), within: seconds)

@@ -18,6 +18,10 @@ protocol Source: Sendable {
   func history(of wallet: String, before: UInt64?, limit: Int) async throws -> HistoryPage?
   /// Writes a backup to an absolute path that is not there yet.
   func backup(to directory: String) async throws -> BackupView
+  func snapshots() async throws -> [SnapshotView]
+  func makeSnapshot() async throws -> SnapshotView
+  /// Which are removed, or in a dry run would be.
+  func pruneSnapshots(keeping count: Int, isDryRun: Bool) async throws -> [SnapshotView]
   func close() async
 }
 
@@ -60,6 +64,25 @@ struct StatusView: Codable {
   var bytes: Int
   var projections: UInt64
   var counts: Counts
+}
+
+/// A snapshot of the state.
+struct SnapshotView: Codable {
+  /// The event that it is the state after.
+  var event: UInt64
+  var time: String
+  /// SHA-256 over the state, in hex.
+  var state: String
+  var bytes: Int
+
+}
+
+extension SnapshotView {
+  init(_ snapshot: Snapshot) {
+    self.init(
+      event: snapshot.last.rawValue, time: snapshot.time.text, state: snapshot.state.hex,
+      bytes: snapshot.byteCount)
+  }
 }
 
 /// What is in a backup.

@@ -26,6 +26,7 @@ struct Verify: LedgerCommand {
     var events = 0
     var blocks = 0
     var texts = 0
+    var snapshots = 0
     var root = ""
     var state = ""
     var seconds = 0.0
@@ -39,7 +40,8 @@ struct Verify: LedgerCommand {
     if access.json {
       try printJSON(view)
     } else {
-      let blocks = quick ? "" : " in \(view.blocks) blocks, \(view.texts) texts"
+      let blocks =
+        quick ? "" : " in \(view.blocks) blocks, \(view.texts) texts, \(view.snapshots) snapshots"
       print("\(view.events) events\(blocks), \(view.eventsPerSecond)/s")
       if view.root != "" { print("root  \(view.root)\nstate \(view.state)") }
       for finding in view.findings { print("FOUND: \(finding)") }
@@ -66,6 +68,7 @@ struct Verify: LedgerCommand {
         let report = try engine.verify { count in Self.say("checked \(count)") }
         view = View(
           events: report.eventCount, blocks: report.blockCount, texts: report.textCount,
+          snapshots: report.snapshotCount,
           root: report.root.hex, state: report.state.hex, findings: report.findings)
       }
     } catch let failure as Failure where failure.code == 74 {

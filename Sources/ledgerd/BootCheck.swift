@@ -35,6 +35,7 @@ enum BootCheck {
   static func perform(_ settings: Settings) throws -> Int32 {
     var options = try settings.engineOptions(Engine.Options())
     options.mayCreate = false
+    options.snapshotEventCount = 0
     try Engine.open(settings.data, options).close()
     return 0
   }

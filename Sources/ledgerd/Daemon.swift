@@ -27,7 +27,9 @@ struct Daemon: Sendable {
     _ settings: Settings, _ logger: Logger, _ options: Engine.Options = Engine.Options()
   ) async throws -> Daemon {
     try checkSocketPath(settings)
-    let engine = try Engine.open(settings.data, try settings.engineOptions(options))
+    var options = try settings.engineOptions(options)
+    options.onWarning = { sentence in logger.warning("\(sentence)") }
+    let engine = try Engine.open(settings.data, options)
     do {
       try await registerOperator(engine, settings, logger)
       let projections = try Projections.open(settings.data + "/projections", following: engine)

@@ -45,6 +45,14 @@ import Testing
     expectDense(Timers.Slot(deadline: 0, order: 0, kind: 0, subject: 0, place: 0))
   }
 
+  /// Whoever changes this list raises `Ledger.layout`: snapshots of the old one are passed over.
+  @Test func `the arrangement of the state has a number`() {
+    var rows: [Int] = []
+    Ledger().withBytes { _, rowByteCount in rows.append(rowByteCount) }
+    #expect(Ledger.layout == 1)
+    #expect(rows == [32, 16, 48, 16, 32, 64, 32, 64, 64, 8, 40, 8, 8])
+  }
+
   private func expectDense<Row: BitwiseCopyable>(
     _ row: Row, sourceLocation: SourceLocation = #_sourceLocation
   ) {

@@ -62,8 +62,8 @@ import Testing
     /// Rows and timers as bytes, and what index and fingerprints answer for every key ever used.
     func bytes(_ asked: [UInt128]) throws -> [UInt8] {
       var bytes: [UInt8] = []
-      table.withBytes { bytes += $0.copied() }
-      timers.withBytes { bytes += $0.copied() }
+      table.withBytes { table, _ in bytes += table.copied() }
+      timers.withBytes { table, _ in bytes += table.copied() }
       for key in asked {
         bytes += UInt128.bytes(UInt128(index.find(key)))
         let found = try fingerprints.find(key) { _ in true }
@@ -176,7 +176,7 @@ extension Ledger {
   /// The state as bytes, as a replay must give them again.
   var bytes: [UInt8] {
     var bytes: [UInt8] = []
-    withBytes { bytes += $0.copied() }
+    withBytes { table, _ in bytes += table.copied() }
     return bytes
   }
 }

@@ -39,6 +39,41 @@ import Testing
     }
   }
 
+  @Test func `snapshots are listed, made and pruned alike on both ways`() async throws {
+    try await Bed.run { bed in
+      try bed.seed()
+      let made = try bed.ledgerctl("snapshot", "create", "--json")
+      #expect(made.code == 0, "\(made)")
+      let state = try #require((made.json as? [String: Any])?["state"] as? String)
+      let alone = try bed.ledgerctl("snapshot", "list")
+      #expect(alone.code == 0 && alone.output.contains(state), "\(alone)")
+      let verified = try bed.ledgerctl("verify", "--json")
+      #expect((verified.json as? [String: Any])?["snapshots"] as? Int == 1, "\(verified)")
+      #expect((verified.json as? [String: Any])?["state"] as? String == state, "\(verified)")
+      try await bed.serve { _ in
+        #expect(try bed.ledgerctl("snapshot", "list") == alone)
+        // The operator that ledgerd registered is one more event.
+        let more = try bed.ledgerctl("snapshot", "create")
+        #expect(more.code == 0 && !more.output.contains(state), "\(more)")
+        let dry = try bed.ledgerctl("snapshot", "prune", "--keep", "1", "--dry-run")
+        #expect(dry.code == 0, "\(dry)")
+        #expect(try bed.ledgerctl("snapshot", "prune", "--keep", "1") == dry)
+        #expect(try bed.ledgerctl("snapshot", "prune", "--keep", "0").code == 64)
+      }
+      // A damaged one is a finding, and a warning to whoever opens.
+      let directory = bed.directory + "/snapshots"
+      for name in try FileManager.default.contentsOfDirectory(atPath: directory) {
+        let file = URL(filePath: directory + "/" + name)
+        var data = try Data(contentsOf: file)
+        data[data.count - 1] ^= 1
+        try data.write(to: file)
+      }
+      let said = try bed.ledgerctl("status")
+      #expect(said.code == 0 && said.errors.contains("warning: snapshot"), "\(said)")
+      #expect(try bed.ledgerctl("verify").output.contains("FOUND: snapshot"))
+    }
+  }
+
   @Test func `a clock is accepted by a running ledgerd only`() async throws {
     try await Bed.run { bed in
       try bed.seed()

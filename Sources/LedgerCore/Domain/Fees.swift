@@ -114,9 +114,16 @@ public enum Fees {
 
     mutating func reserve(_ events: Int) { rows.reserve(events) }
 
-    func withBytes(_ body: (RawSpan) -> Void) {
-      rows.withBytes(body)
-      currents.withBytes(body)
+    func withBytes<Failure: Error>(
+      _ body: (RawSpan, _ rowByteCount: Int) throws(Failure) -> Void
+    ) throws(Failure) {
+      try rows.withBytes(body)
+      try currents.withBytes(body)
+    }
+
+    mutating func load(from source: inout some TableSource & ~Copyable) throws(StorageError) {
+      try rows.load(from: &source)
+      try currents.load(from: &source)
     }
   }
 

@@ -44,7 +44,15 @@ public enum Genesis {
       rows.append(Row(ledger: ledger, livemode: livemode ? 1 : 0))
     }
 
-    func withBytes(_ body: (RawSpan) -> Void) { rows.withBytes(body) }
+    func withBytes<Failure: Error>(
+      _ body: (RawSpan, _ rowByteCount: Int) throws(Failure) -> Void
+    ) throws(Failure) {
+      try rows.withBytes(body)
+    }
+
+    mutating func load(from source: inout some TableSource & ~Copyable) throws(StorageError) {
+      try rows.load(from: &source)
+    }
   }
 
   // MARK: - Evolve

@@ -153,11 +153,38 @@ public enum Identity {
       credentialByKey.reserve(events)
     }
 
-    func withBytes(_ body: (RawSpan) -> Void) {
-      tenants.withBytes(body)
-      agents.withBytes(body)
-      operators.withBytes(body)
-      credentials.withBytes(body)
+    func withBytes<Failure: Error>(
+      _ body: (RawSpan, _ rowByteCount: Int) throws(Failure) -> Void
+    ) throws(Failure) {
+      try tenants.withBytes(body)
+      try agents.withBytes(body)
+      try operators.withBytes(body)
+      try credentials.withBytes(body)
+    }
+
+    mutating func load(from source: inout some TableSource & ~Copyable) throws(StorageError) {
+      try tenants.load(from: &source)
+      try agents.load(from: &source)
+      try operators.load(from: &source)
+      try credentials.load(from: &source)
+    }
+
+    /// Makes the indexes of tables that were loaded.
+    mutating func rebuildIndexes() {
+      tenantByName.reserve(tenants.count)
+      for raw in 1..<tenants.next.rawValue {
+        let name = tenants[TenantNumber(raw)].name
+        if name != 0 { tenantByName.insert(name, raw) }
+      }
+      agentByName.reserve(agents.count)
+      for raw in 1..<agents.next.rawValue {
+        let name = agents[AgentNumber(raw)].name
+        if name != 0 { agentByName.insert(name, raw) }
+      }
+      credentialByKey.reserve(credentials.count)
+      for raw in 1..<credentials.next.rawValue {
+        credentialByKey.insert(credentials[CredentialNumber(raw)].key, raw)
+      }
     }
   }
 

@@ -107,7 +107,24 @@ public enum Payments {
       payeeByLabel.reserve(events)
     }
 
-    func withBytes(_ body: (RawSpan) -> Void) { payees.withBytes(body) }
+    func withBytes<Failure: Error>(
+      _ body: (RawSpan, _ rowByteCount: Int) throws(Failure) -> Void
+    ) throws(Failure) {
+      try payees.withBytes(body)
+    }
+
+    mutating func load(from source: inout some TableSource & ~Copyable) throws(StorageError) {
+      try payees.load(from: &source)
+    }
+
+    /// Makes the index of tables that were loaded.
+    mutating func rebuildIndexes() {
+      payeeByLabel.reserve(payees.count)
+      for raw in 1..<payees.next.rawValue {
+        let row = payees[PayeeNumber(raw)]
+        payeeByLabel.insert(Self.indexKey(row.label, row.tenant, row.asset), raw)
+      }
+    }
   }
 
   // MARK: - Decide

@@ -91,9 +91,16 @@ public enum Wallets {
       assets.reserve(events)
     }
 
-    func withBytes(_ body: (RawSpan) -> Void) {
-      wallets.withBytes(body)
-      assets.withBytes(body)
+    func withBytes<Failure: Error>(
+      _ body: (RawSpan, _ rowByteCount: Int) throws(Failure) -> Void
+    ) throws(Failure) {
+      try wallets.withBytes(body)
+      try assets.withBytes(body)
+    }
+
+    mutating func load(from source: inout some TableSource & ~Copyable) throws(StorageError) {
+      try wallets.load(from: &source)
+      try assets.load(from: &source)
     }
   }
 

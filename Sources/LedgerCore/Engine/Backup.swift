@@ -149,6 +149,7 @@ extension Backup {
     options.masterKey = masterKey
     options.acceptsClock = true
     options.clock = { 0 }
+    options.snapshotEventCount = 0
     if let last { try cut(partial, after: last, options) }
     let engine = try Engine.open(partial, options)
     defer { engine.close() }

@@ -13,7 +13,8 @@ import Synchronization
 /// One process opens one ledger. *Why*: one thread holds the state; a second writer would decide on
 /// a stale one. *Otherwise*: the second open fails at the lock, before anything is read.
 ///
-/// When a call returns, what it answers is on disk. No port, no thread but one. Safe to share.
+/// When a call returns, what it answers is on disk. No port, and two threads: one that holds the
+/// state, and one of the lowest priority that makes snapshots. Safe to share.
 public final class Engine: Sendable {
   /// How a ledger is opened.
   public struct Options: Sendable {
@@ -41,6 +42,14 @@ public final class Engine: Sendable {
     /// brings this too. While the other gains more than 10 minutes on it, commands are refused with
     /// ``Rejection/clockAhead``.
     public var uptime: @Sendable () -> UInt64 = { SystemClock.uptime() }
+    /// Events from one snapshot of the state to the next; 0 for none but those that are asked for.
+    /// More of them make opening faster, and the disk busier.
+    public var snapshotEventCount = 4_000_000
+    /// Seconds after which a snapshot is made though fewer events came, where any did.
+    public var snapshotSeconds = 86_400
+    /// Gets a sentence about what is not as it should be and harms nothing: a snapshot that is
+    /// passed over. Called on any thread.
+    public var onWarning: @Sendable (String) -> Void = { _ in }
     /// How long a caller waits for room on a full disk before the outcome is told to be unknown.
     package var patience = Duration.seconds(5)
     /// How much room there is; tests say it themselves.
@@ -97,9 +106,12 @@ public final class Engine: Sendable {
     do throws(StorageError) {
       let opening = try Opening(directory, options)
       let shared = Shared(opening, options)
+      let log = opening.writer.log
       var sequencer = Sequencer(opening, shared.heads, shared.inbox, shared.clock, options)
+      shared.housekeeping.start(log)
       report(.success(shared))
       sequencer.run()
+      shared.housekeeping.stop()
       shared.heads.fail(.closed)
       return shared
     } catch {
@@ -114,6 +126,7 @@ public final class Engine: Sendable {
     let inbox = Inbox()
     let heads = Heads()
     let clock: WallClock
+    let housekeeping: Housekeeping
     let log: Mutex<EventLog?>
     let finished = DispatchSemaphore(value: 0)
 
@@ -121,6 +134,11 @@ public final class Engine: Sendable {
       preparation = opening.preparation
       clock = WallClock(wall: options.clock, uptime: options.uptime)
       log = Mutex(opening.writer.log)
+      housekeeping = Housekeeping(
+        Snapshots(
+          directory: opening.directory.snapshots, ledger: opening.preparation.ledger,
+          warn: options.onWarning),
+        heads, opening.writer.reserve, options)
       heads.publish(EventNumber(opening.batch.first.rawValue - 1))
     }
   }
@@ -354,6 +372,8 @@ public final class Engine: Sendable {
       }
     })
   }
+
+  var housekeeping: Housekeeping { shared.housekeeping }
 
   /// The log and its newest event, for what follows it from outside this module.
   var following: (log: EventLog?, heads: Heads) {

@@ -118,10 +118,14 @@ struct Opening: ~Copyable {
     let tree = try MerkleTree(size: head.last.rawValue, peaks: head.tree)
     try Self.check(headLog.newest, against: head, tree.root, log)
 
-    var ledger = Ledger()
+    let snapshots = Snapshots(
+      directory: directory.snapshots, ledger: id, warn: options.onWarning)
+    let start = try snapshots.newest(log, upTo: head.last)
+    var ledger = start.ledger
+    var position = start.position
     var fingerprints = Fingerprints(undo: ledger.undo)
-    var position = Replay.Position()
-    while try Replay.fold(log, into: &ledger, &fingerprints, &position) {}
+    try Replay.keys(log, upTo: position.next, into: &fingerprints)
+    while try Replay.fold(log, into: &ledger, &fingerprints, &position, upTo: head.last) {}
     guard position.next.rawValue == head.last.rawValue + 1, position.time == head.time,
       position.root == tree.root
     else {
@@ -170,13 +174,7 @@ struct Opening: ~Copyable {
       throw .damaged(
         "events \(head.last.rawValue + 1) to \(newest.last) were acknowledged and are missing")
     }
-    var found: Digest32?
-    _ = try log.walkBlocks(from: newest.last, countMax: 1, checksum: false) {
-      header, _ throws(StorageError) in
-      if header.last == newest.last { found = header.root }
-      return false
-    }
-    guard found?.first == newest.root else {
+    guard try log.root(at: newest.last)?.first == newest.root else {
       throw .damaged("event \(newest.last) is not the one that was acknowledged")
     }
   }

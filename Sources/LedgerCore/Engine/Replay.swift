@@ -10,31 +10,59 @@ enum Replay {
     var root = Digest32.none
   }
 
-  /// Folds up to `blockCount` blocks; checks each block's checksum, its place and its times.
-  /// Answers false at the end of the log.
+  /// Folds up to `blockCount` blocks of events up to `end`; checks each block's checksum, its place
+  /// and its times. Answers false where there is nothing more to fold.
   static func fold(
-    _ log: EventLog, into ledger: inout Ledger, _ fingerprints: inout Fingerprints,
-    _ position: inout Position, blockCount: Int = 64
+    _ log: EventLog, into ledger: inout Ledger, _ keys: inout some KeySink & ~Copyable,
+    _ position: inout Position, upTo end: EventNumber, blockCount: Int = 64
   ) throws(StorageError) -> Bool {
     let start = position.next
+    guard start <= end else { return false }
     _ = try log.walkBlocks(from: start, countMax: blockCount, checksum: true) {
       header, bytes throws(StorageError) in
       guard header.first == position.next else {
         throw .damaged("block \(header.first) stands where event \(position.next) belongs")
       }
-      try fold(header, bytes, into: &ledger, &fingerprints, &position)
+      guard header.first <= end else { return false }
+      try fold(header, bytes, into: &ledger, &keys, &position)
       return true
     }
     return position.next > start
   }
 
+  /// Remembers the keys of all events before `end`, whose state a snapshot has.
+  static func keys(
+    _ log: EventLog, upTo end: EventNumber, into keys: inout some KeySink & ~Copyable
+  ) throws(StorageError) {
+    var next = EventNumber(1)
+    while next < end {
+      next = try log.walkBlocks(from: next, countMax: 64, checksum: true) {
+        header, bytes throws(StorageError) in
+        guard header.first < end else { return false }
+        for index in 0..<header.count {
+          if index + 12 < header.count,
+            let ahead = Frame.fingerprintAhead(
+              try Block.frame(index + 12, of: header, in: bytes))
+          {
+            keys.prefetch(ahead)
+          }
+          let frame = try Block.frame(index, of: header, in: bytes)
+          if let fingerprint = Frame.fingerprintAhead(frame) {
+            keys.insert(fingerprint, EventNumber(header.first.rawValue + UInt64(index)))
+          }
+        }
+        return header.last.rawValue + 1 < end.rawValue
+      }
+    }
+  }
+
   static func fold(
     _ header: Block.Header, _ bytes: RawSpan, into ledger: inout Ledger,
-    _ fingerprints: inout Fingerprints, _ position: inout Position
+    _ keys: inout some KeySink & ~Copyable, _ position: inout Position
   ) throws(StorageError) {
     for index in 0..<header.count {
       if index + 12 < header.count {
-        prefetch(try Block.frame(index + 12, of: header, in: bytes), ledger, fingerprints)
+        prefetch(try Block.frame(index + 12, of: header, in: bytes), ledger, keys)
       }
       let frame = try Block.frame(index, of: header, in: bytes)
       let parts = try Frame.decode(frame)
@@ -51,7 +79,7 @@ enum Replay {
             parts.event, Header(number: number, time: parts.time, actor: parts.actor), body: body)
         }
       }
-      if let key = parts.key { fingerprints.insert(key.fingerprint, number) }
+      if let key = parts.key { keys.insert(key.fingerprint, number) }
       position.time = parts.time
       position.next = EventNumber(number.rawValue + 1)
     }
@@ -64,11 +92,25 @@ enum Replay {
   /// A payment's wallets and its key's place are fetched a dozen events ahead.
   @inline(__always)
   private static func prefetch(
-    _ frame: RawSpan, _ ledger: borrowing Ledger, _ fingerprints: borrowing Fingerprints
+    _ frame: RawSpan, _ ledger: borrowing Ledger, _ keys: borrowing some KeySink & ~Copyable
   ) {
     let (payer, payee) = Frame.walletsAhead(frame)
     ledger.wallets.wallets.prefetch(WalletNumber(payer))
     ledger.wallets.wallets.prefetch(WalletNumber(payee))
-    if let fingerprint = Frame.fingerprintAhead(frame) { fingerprints.prefetch(fingerprint) }
+    if let fingerprint = Frame.fingerprintAhead(frame) { keys.prefetch(fingerprint) }
   }
+}
+
+/// What remembers the idempotency keys of a log that is folded.
+protocol KeySink: ~Copyable {
+  mutating func insert(_ fingerprint: UInt128, _ event: EventNumber)
+  func prefetch(_ fingerprint: UInt128)
+}
+
+extension Fingerprints: KeySink {}
+
+/// For a fold that needs the state only.
+struct NoKeys: KeySink, ~Copyable {
+  func insert(_ fingerprint: UInt128, _ event: EventNumber) {}
+  func prefetch(_ fingerprint: UInt128) {}
 }

@@ -1,6 +1,3 @@
-import Crypto
-import Foundation
-
 /// What a full check of a ledger found: every frame rehashed, every state refolded, every invariant
 /// looked at after every event (`reliability.md` 4).
 public struct Verification: Sendable {
@@ -8,6 +5,8 @@ public struct Verification: Sendable {
   public var eventCount = 0
   /// Blocks checked.
   public var blockCount = 0
+  /// Snapshots read through and compared with the state at their event.
+  public var snapshotCount = 0
   /// Sealed texts opened and compared with their commitments.
   public var textCount = 0
   /// The tree's root over all events.
@@ -32,7 +31,9 @@ extension Engine {
   ) throws(LedgerFailure) -> Verification {
     let (head, live) = try stateDigest()
     return try withLog { log throws(StorageError) in
-      Verification.of(log, upTo: head, preparation, live: live, progress: progress)
+      Verification.of(
+        log, upTo: head, preparation, live: live, snapshots: housekeeping.snapshots,
+        progress: progress)
     }
   }
 
@@ -46,9 +47,9 @@ extension Verification {
   /// Checks a log up to event `head`; against the live state too, where there is one.
   static func of(
     _ log: EventLog, upTo head: EventNumber, _ preparation: Preparation, live: Digest32?,
-    progress: (Int) -> Void = { _ in }
+    snapshots: Snapshots? = nil, progress: (Int) -> Void = { _ in }
   ) -> Verification {
-    var verifier = Verifier(head: head)
+    var verifier = Verifier(head: head, snapshots)
     do throws(StorageError) {
       while verifier.next <= head {
         try verifier.checkBlocks(log, preparation)
@@ -67,9 +68,9 @@ extension Verification {
 extension Ledger {
   /// SHA-256 over all tables in their fixed order.
   var digest: Digest32 {
-    var hash = SHA256()
-    withBytes { bytes in hash.update(data: bytes.copied()) }
-    return Digest32(Array(hash.finalize()))
+    var digester = Digester()
+    withBytes { bytes, _ in digester.update(bytes) }
+    return digester.finish()
   }
 }
 
@@ -92,8 +93,14 @@ private struct Verifier: ~Copyable {
     var asset: AssetNumber
   }
 
-  init(head: EventNumber) {
+  /// Snapshots of events that are still to come, the next one last.
+  private let snapshots: Snapshots?
+  private var snapshotsToCome: [EventNumber]
+
+  init(head: EventNumber, _ snapshots: Snapshots?) {
     self.head = head
+    self.snapshots = snapshots
+    snapshotsToCome = snapshots?.numbers() ?? []
     fingerprints = Fingerprints(undo: ledger.undo)
   }
 
@@ -140,6 +147,24 @@ private struct Verifier: ~Copyable {
     report.eventCount += header.count
     report.blockCount += 1
     report.root = header.root
+    checkSnapshot()
+  }
+
+  /// Compares the snapshot after the event at hand, where there is one, with the state.
+  private mutating func checkSnapshot() {
+    let last = position.next.rawValue - 1
+    while let next = snapshotsToCome.last, next.rawValue <= last {
+      snapshotsToCome.removeLast()
+      do throws(StorageError) {
+        guard next.rawValue == last, try snapshots?.check(next) == ledger.digest else {
+          report.findings.append("snapshot \(next): it is not the state after its event")
+          continue
+        }
+        report.snapshotCount += 1
+      } catch {
+        report.findings.append("snapshot \(next): \(error)")
+      }
+    }
   }
 
   /// Commitments of the blocks at hand, whose texts are opened next.

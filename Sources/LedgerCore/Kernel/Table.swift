@@ -1,5 +1,14 @@
 import CLedger
 
+/// Where the rows of tables come from that were written down, one table after the other.
+protocol TableSource: ~Copyable {
+  /// Goes on to the next table, whose rows must be so long; answers its size in bytes, a multiple
+  /// of that and at least one row.
+  mutating func begin(rowByteCount: Int) throws(StorageError) -> Int
+  /// Writes the table's bytes, all of them.
+  mutating func fill(_ bytes: inout MutableRawSpan) throws(StorageError)
+}
+
 /// Rows by dense number, from 1: the containers that slices keep their state in.
 ///
 /// Invariant: rows 1 to `count` exist; row 0 holds the count, so that undoing is nothing but
@@ -12,7 +21,7 @@ struct Table<Kind, Row: BitwiseCopyable>: ~Copyable {
 
   /// An empty table that saves what it overwrites on `undo`.
   init(undo: Undo) {
-    precondition(MemoryLayout<Row>.stride >= 8 && MemoryLayout<Row>.alignment <= 16)
+    precondition(MemoryLayout<Row>.stride % 8 == 0 && MemoryLayout<Row>.alignment <= 16)
     memory = Memory(byteCount: MemoryLayout<Row>.stride * 2)
     self.undo = undo
   }
@@ -82,11 +91,27 @@ struct Table<Kind, Row: BitwiseCopyable>: ~Copyable {
     if contains(number) { unsafe cledger_prefetch(address(number)) }
   }
 
-  /// The rows' bytes, in the order of their numbers.
-  func withBytes<Result>(_ body: (RawSpan) -> Result) -> Result {
-    let bytes = unsafe UnsafeRawBufferPointer(
-      start: memory.base, count: (count + 1) * MemoryLayout<Row>.stride)
-    return unsafe body(bytes.bytes)
+  /// Hands over the rows' bytes, row 0 included, in the order of their numbers, and how long a row
+  /// is.
+  func withBytes<Failure: Error>(
+    _ body: (RawSpan, _ rowByteCount: Int) throws(Failure) -> Void
+  ) throws(Failure) {
+    let stride = MemoryLayout<Row>.stride
+    let bytes = unsafe UnsafeRawBufferPointer(start: memory.base, count: (count + 1) * stride)
+    try unsafe body(bytes.bytes, stride)
+  }
+
+  /// Takes over the rows that ``withBytes(_:)`` once handed out, in place of its own. Of a table
+  /// that nothing was undone in and nothing was appended to since it was made.
+  mutating func load(from source: inout some TableSource & ~Copyable) throws(StorageError) {
+    let stride = MemoryLayout<Row>.stride
+    let byteCount = try source.begin(rowByteCount: stride)
+    memory.grow(toHold: byteCount + stride)
+    var bytes = unsafe MutableRawSpan(_unsafeStart: memory.base, byteCount: byteCount)
+    try source.fill(&bytes)
+    guard (count + 1) * stride == byteCount else {
+      throw .damaged("a table of \(byteCount / stride - 1) rows says that it has \(count)")
+    }
   }
 
   @inline(__always)

@@ -104,10 +104,19 @@ struct Timers: ~Copyable {
   }
 
   /// The bytes of everything, in a fixed order.
-  func withBytes(_ body: (RawSpan) -> Void) {
-    slots.withBytes(body)
-    heap.withBytes(body)
-    counters.withBytes(body)
+  func withBytes<Failure: Error>(
+    _ body: (RawSpan, _ rowByteCount: Int) throws(Failure) -> Void
+  ) throws(Failure) {
+    try slots.withBytes(body)
+    try heap.withBytes(body)
+    try counters.withBytes(body)
+  }
+
+  /// Takes over what ``withBytes(_:)`` once handed out.
+  mutating func load(from source: inout some TableSource & ~Copyable) throws(StorageError) {
+    try slots.load(from: &source)
+    try heap.load(from: &source)
+    try counters.load(from: &source)
   }
 
   private func at(_ place: Int) -> Number<Heap> { Number(UInt64(place)) }

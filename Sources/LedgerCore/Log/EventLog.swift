@@ -87,6 +87,16 @@ final class EventLog: Sendable {
     return next
   }
 
+  /// The root of the tree after event `last`, which must be a block's last; `nil` where it is not.
+  func root(at last: EventNumber) throws(StorageError) -> Digest32? {
+    var root: Digest32?
+    _ = try walkBlocks(from: last, countMax: 1, checksum: false) { header, _ throws(StorageError) in
+      if header.last == last { root = header.root }
+      return false
+    }
+    return root
+  }
+
   /// Events from `first` on, at most `limit`.
   func events(from first: EventNumber, limit: Int) throws(StorageError) -> [Recorded] {
     var events: [Recorded] = []

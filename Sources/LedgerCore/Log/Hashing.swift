@@ -1,4 +1,5 @@
 import CLedger
+import Crypto
 
 /// Checksums and hashes of frames, by the instructions the machine has (`design.md` 4.15); a test
 /// compares them with the library over random input.
@@ -17,6 +18,7 @@ enum Hashing {
     return unsafe cledger_crc32c(head, tail.baseAddress, tail.count)
   }
 
+  /// CRC32C of any bytes.
   static func crc(_ bytes: RawSpan) -> UInt32 {
     unsafe bytes.withUnsafeBytes { bytes in
       unsafe cledger_crc32c(0, bytes.baseAddress, bytes.count)
@@ -37,4 +39,15 @@ enum Hashing {
   ) {
     unsafe cledger_leaf_hashes(frames, offsets, count, out)
   }
+}
+
+/// SHA-256 over many pieces.
+struct Digester {
+  private var hash = SHA256()
+
+  mutating func update(_ bytes: RawSpan) {
+    unsafe bytes.withUnsafeBytes { bytes in unsafe hash.update(bufferPointer: bytes) }
+  }
+
+  func finish() -> Digest32 { Digest32(Array(hash.finalize())) }
 }

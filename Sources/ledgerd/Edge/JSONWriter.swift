@@ -110,6 +110,12 @@ struct JSONObjectReader: Sendable {
     return number
   }
 
+  mutating func optionalBool(_ name: String) throws(JSONError) -> Bool? {
+    guard let value = take(name) else { return nil }
+    guard case .bool(let flag) = value else { throw error(.wrongType, name, "send true or false") }
+    return flag
+  }
+
   /// An object as it is, for free-form metadata. Nothing inside it is refused as unknown.
   mutating func optionalObject(_ name: String) throws(JSONError) -> JSONObject? {
     guard let value = take(name) else { return nil }

@@ -134,6 +134,14 @@ extension Field where Value == Int? {
   }
 }
 
+extension Field where Value == Bool? {
+  static func flag(_ name: String, _ about: String) -> Field {
+    Field(Property(name, .flag, isRequired: false, about)) { reader throws(JSONError) in
+      try reader.optionalBool(name)
+    }
+  }
+}
+
 extension Field where Value == JSONValue? {
   static func object(_ name: String, byteCountMax: Int, _ about: String) -> Field {
     let shape = Shape.object(byteCountMax: byteCountMax)

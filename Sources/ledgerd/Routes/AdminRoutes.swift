@@ -19,7 +19,10 @@ enum AdminRoutes {
     "directory", bytes: 1...4_096, "Where the backup goes: an absolute path that is not there yet."
   ).required()
 
-  static let all = [status, findWallet, balance, history, events, findEvent, backup, acceptClock]
+  static let all = [
+    status, findWallet, balance, history, events, findEvent, backup, acceptClock,
+    SnapshotRoutes.list, SnapshotRoutes.create, SnapshotRoutes.prune,
+  ]
 
   static let status = Route(
     method: .get, path: "/admin/status", name: "adminStatus",
@@ -112,20 +115,24 @@ enum AdminRoutes {
 
   // MARK: - Handlers
 
-  /// Copying and checking take as long as they take, so on a thread that may wait.
+  /// Runs what takes as long as it takes on a thread that may wait.
+  static func blocking<Value: Sendable>(
+    _ body: @escaping @Sendable () throws(LedgerFailure) -> Value
+  ) async throws(LedgerFailure) -> Value {
+    try await withCheckedContinuation { continuation in
+      DispatchQueue.global().async {
+        continuation.resume(returning: Result { () throws(LedgerFailure) in try body() })
+      }
+    }.get()
+  }
+
   private static func backup(_ call: Call) async throws(Problem) -> Answer {
     let (engine, path) = (call.backend.engine, call[directory])
     guard path.hasPrefix("/") else {
       throw Problem(.invalidField, field: directory.property.name, "Send an absolute path.")
     }
-    let result = await withCheckedContinuation { continuation in
-      DispatchQueue.global().async {
-        continuation.resume(
-          returning: Result { () throws(LedgerFailure) in try engine.backup(to: path) })
-      }
-    }
     do throws(LedgerFailure) {
-      let backup = try result.get()
+      let backup = try await blocking { () throws(LedgerFailure) in try engine.backup(to: path) }
       var members = Members()
       members.integer("head", backup.head.rawValue)
       members.string("root", backup.root.hex)

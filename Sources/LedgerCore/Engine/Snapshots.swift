@@ -1,0 +1,227 @@
+import Foundation
+
+/// A snapshot: the state after an event, on disk, so that opening begins there and folds only what
+/// came later.
+///
+/// Life of a snapshot: `EVENT.zst.partial`, written in synced pieces ──▶ `EVENT.zst` ──▶ pruned
+///
+/// It is a cache of the log: one that is damaged, of another layout of the state or of another
+/// ledger is passed over, and everything is as before but for the time that opening takes.
+public struct Snapshot: Hashable, Sendable {
+  /// The event that it is the state after.
+  public var last: EventNumber
+  /// When that event was recorded.
+  public var time: Timestamp
+  /// SHA-256 over the state. Equal logs give equal states.
+  public var state: Digest32
+  /// The size of its file.
+  public var byteCount: Int
+}
+
+/// The snapshots of one ledger, in `DIR/snapshots/`.
+struct Snapshots: Sendable {
+  let directory: String
+  let ledger: UInt128
+  let warn: @Sendable (String) -> Void
+
+  private static let suffix = ".zst"
+
+  private func path(of last: EventNumber) -> String {
+    let number = String(last.rawValue)
+    return directory + "/" + String(repeating: "0", count: 20 - number.count) + number + Self.suffix
+  }
+
+  /// The events that there are snapshots after, newest first, whether they are good or not.
+  func numbers() -> [EventNumber] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    let numbers = names.compactMap { name -> EventNumber? in
+      guard name.hasSuffix(Self.suffix), name.count == 20 + Self.suffix.count else { return nil }
+      return UInt64(name.dropLast(Self.suffix.count)).map { EventNumber($0) }
+    }
+    return numbers.sorted(by: >)
+  }
+
+  /// Those whose head can be read, newest first.
+  func list() -> [Snapshot] {
+    numbers().compactMap { number in
+      do throws(StorageError) {
+        let path = path(of: number)
+        let head = try SnapshotFile.head(path)
+        return Snapshot(
+          last: head.last, time: head.time, state: head.state,
+          byteCount: try File(path, flags: O_RDONLY).byteCount)
+      } catch {
+        warn("snapshot \(number) is passed over: \(error)")
+        return nil
+      }
+    }
+  }
+
+  // MARK: - Reading
+
+  /// A state and the place in the log where folding goes on.
+  struct Loaded: ~Copyable {
+    var ledger = Ledger()
+    var position = Replay.Position()
+  }
+
+  /// The newest good snapshot of events up to `head`; the empty state where there is none.
+  ///
+  /// - Throws: ``StorageError/damaged(_:)`` where a good one is of events that the log has not:
+  ///   then not the snapshot is wrong, but the log lost its tail.
+  func newest(_ log: EventLog, upTo head: EventNumber) throws(StorageError) -> Loaded {
+    for number in numbers() {
+      do throws(StorageError) {
+        return try load(number, log, upTo: head)
+      } catch {
+        if case .damaged(let what) = error, what.hasPrefix(Self.lost) { throw error }
+        warn("snapshot \(number) is passed over: \(error)")
+      }
+    }
+    return Loaded()
+  }
+
+  private static let lost = "the log lost events"
+
+  private func load(
+    _ number: EventNumber, _ log: EventLog, upTo end: EventNumber
+  ) throws(StorageError) -> Loaded {
+    var reader = try SnapshotFile.Reader(path(of: number))
+    let head = reader.head
+    guard head.ledger == ledger else { throw .refused("it is of another ledger") }
+    guard head.layout == Ledger.layout else {
+      throw .refused("it has layout \(head.layout) of the state, not \(Ledger.layout)")
+    }
+    guard head.last == number else { throw .damaged("it is of event \(head.last)") }
+    var loaded = Loaded()
+    try loaded.ledger.load(from: &reader)
+    try reader.finish()
+    guard head.last <= end else {
+      throw .damaged("\(Self.lost): snapshot \(number) has seen more than \(end)")
+    }
+    let root = try MerkleTree(size: head.last.rawValue, peaks: head.peaks).root
+    guard try log.root(at: head.last) == root else {
+      throw .damaged("its tree is not the log's at event \(number)")
+    }
+    loaded.ledger.rebuildIndexes()
+    loaded.position = Replay.Position(
+      next: EventNumber(number.rawValue + 1), time: head.time, root: root)
+    return loaded
+  }
+
+  /// Reads a snapshot through without keeping its state; answers the state's digest.
+  func check(_ number: EventNumber) throws(StorageError) -> Digest32 {
+    var reader = try SnapshotFile.Reader(path(of: number))
+    var state = Ledger()
+    try state.load(from: &reader)
+    try reader.finish()
+    return reader.head.state
+  }
+
+  // MARK: - Writing
+
+  /// Writes the state after `head.last`. `pause` is called after each piece, and may give up.
+  func write(
+    _ state: borrowing Ledger, at head: EventLog.Head,
+    pause: @escaping (Int) throws(StorageError) -> Void
+  ) throws(StorageError) -> Snapshot {
+    if !File.exists(directory) { try File.makeDirectory(directory) }
+    let (final, partial) = (path(of: head.last), path(of: head.last) + ".partial")
+    try File.remove(partial)
+    var tableCount: UInt32 = 0
+    state.withBytes { _, _ in tableCount += 1 }
+    let digest = state.digest
+    do throws(StorageError) {
+      var writer = try SnapshotFile.Writer(
+        partial,
+        SnapshotFile.Head(
+          layout: Ledger.layout, tableCount: tableCount, ledger: ledger, last: head.last,
+          time: head.time, state: digest, peaks: head.tree),
+        pause: pause)
+      try state.withBytes { bytes, rowByteCount throws(StorageError) in
+        try writer.put(bytes, rowByteCount: rowByteCount)
+      }
+      try File.move(partial, to: final)
+    } catch {
+      do throws(StorageError) { try File.remove(partial) } catch {}
+      throw error
+    }
+    return Snapshot(
+      last: head.last, time: head.time, state: digest,
+      byteCount: try File(final, flags: O_RDONLY).byteCount)
+  }
+
+  /// Folds the log from the newest snapshot up to its head, and writes a new one; answers the
+  /// newest where nothing came since. The engine is not involved.
+  ///
+  /// - `pause`: called now and then with how many bytes were written since the last call; may wait,
+  ///   or give up by throwing.
+  func make(
+    _ log: EventLog, pause: @escaping (Int) throws(StorageError) -> Void
+  ) throws(StorageError) -> Snapshot {
+    guard let head = try log.head() else { throw .damaged("the log has no head") }
+    var state = try newest(log, upTo: head.last)
+    if state.position.next.rawValue == head.last.rawValue + 1, let newest = list().first {
+      return newest
+    }
+    var none = NoKeys()
+    while state.position.next <= head.last {
+      let mayGoOn = try Replay.fold(
+        log, into: &state.ledger, &none, &state.position, upTo: head.last, blockCount: 8)
+      guard mayGoOn else { break }
+      try pause(0)
+    }
+    let root = try MerkleTree(size: head.last.rawValue, peaks: head.tree).root
+    guard state.position.next.rawValue == head.last.rawValue + 1, state.position.root == root
+    else { throw .damaged("the log does not fold up to its head, event \(head.last)") }
+    return try write(state.ledger, at: head, pause: pause)
+  }
+
+  // MARK: - Pruning
+
+  /// Those that need not be kept: all but the newest `count`, and the newest of each month (UTC).
+  func surplus(keeping count: Int) -> [Snapshot] {
+    var months: Set<DateComponents> = []
+    var calendar = Calendar(identifier: .gregorian)
+    calendar.timeZone = .gmt
+    return list().enumerated().filter { index, snapshot in
+      let seconds = snapshot.time.nanoseconds / 1_000_000_000
+      let date = Date(timeIntervalSince1970: TimeInterval(seconds))
+      let isFirst = months.insert(calendar.dateComponents([.year, .month], from: date)).inserted
+      return index >= count && !isFirst
+    }.map(\.element)
+  }
+
+  func remove(_ snapshot: Snapshot) throws(StorageError) {
+    try File.remove(path(of: snapshot.last))
+  }
+}
+
+// MARK: - On demand
+
+extension Engine {
+  /// The snapshots that there are, newest first.
+  public func snapshots() -> [Snapshot] { housekeeping.snapshots.list() }
+
+  /// Makes a snapshot now, of everything that is durable, while the ledger goes on; answers the
+  /// newest one where nothing came since. Blocks.
+  /// - Complexity: O(state + events since the newest snapshot); memory as much again as the state.
+  public func makeSnapshot() throws(LedgerFailure) -> Snapshot {
+    try withLog { log throws(StorageError) in try housekeeping.makeSnapshot(log) }
+  }
+
+  /// Removes all snapshots but the newest `count` (at least one) and the newest of each month;
+  /// answers which. A dry run removes none.
+  public func pruneSnapshots(
+    keeping count: Int, isDryRun: Bool = false
+  ) throws(LedgerFailure) -> [Snapshot] {
+    let surplus = housekeeping.snapshots.surplus(keeping: max(count, 1))
+    if isDryRun { return surplus }
+    do throws(StorageError) {
+      for snapshot in surplus { try housekeeping.snapshots.remove(snapshot) }
+    } catch {
+      throw .readFailed(error)
+    }
+    return surplus
+  }
+}
