@@ -56,7 +56,7 @@ extension Engine {
     try data.sync()
     try File.syncDirectory(partial + "/log")
     let backup = try Backup.finish(
-      partial, byteCount: try data.byteCount, preparation, progress)
+      partial, byteCount: try data.byteCount, preparation, housekeeping.keys.runs, progress)
     try File.remove(partial + "/log/lock.mdb")
     return backup
   }
@@ -65,7 +65,8 @@ extension Engine {
 extension Backup {
   /// Checks the copied log and writes the `head.log` that belongs to it.
   fileprivate static func finish(
-    _ partial: String, byteCount: Int, _ preparation: Preparation, _ progress: (Int) -> Void
+    _ partial: String, byteCount: Int, _ preparation: Preparation, _ runs: [KeyRun],
+    _ progress: (Int) -> Void
   ) throws(StorageError) -> Backup {
     try MetaPages.check(partial + "/log/data.mdb")
     let environment = try Environment(
@@ -76,7 +77,7 @@ extension Backup {
       throw .damaged("the copy has no head")
     }
     let found = Verification.of(
-      log, upTo: head.last, preparation, live: nil, progress: progress)
+      log, upTo: head.last, preparation, live: nil, runs: runs, progress: progress)
     if let finding = found.findings.first { throw .damaged(finding) }
     let tree = try MerkleTree(size: head.last.rawValue, peaks: head.tree)
     try HeadLog.create(partial + "/head.log")
@@ -94,7 +95,10 @@ extension Backup {
       "/log/data.mdb", "/log/lock.mdb", "/head.log", "/head.log.partial", "/daemon.lock",
       "/keys/master.key", "/keys/master.key.partial", "/log.cut/data.mdb", "/log.cut/lock.mdb",
     ] { try File.remove(partial + name) }
-    for name in ["/log", "/log.cut", "/keys", ""] { File.removeDirectory(partial + name) }
+    for part in ["/index", "/snapshots"] { try File.removeFiles(in: partial + part) }
+    for name in ["/log", "/log.cut", "/keys", "/index", "/snapshots", ""] {
+      File.removeDirectory(partial + name)
+    }
     guard !File.exists(partial) else {
       throw .refused("\(partial) is in the way and holds more than a backup; remove it")
     }

@@ -3,7 +3,7 @@ struct Opening: ~Copyable {
   let directory: DataDirectory
   var writer: EventLog.Writer
   var ledger: Ledger
-  var fingerprints: Fingerprints
+  var keys: KeyIndex
   var batch: Batch
   let preparation: Preparation
 
@@ -45,13 +45,13 @@ struct Opening: ~Copyable {
 
   private init(
     _ directory: consuming DataDirectory, _ writer: consuming EventLog.Writer,
-    _ ledger: consuming Ledger, _ fingerprints: consuming Fingerprints,
+    _ ledger: consuming Ledger, _ keys: consuming KeyIndex,
     _ batch: consuming Batch, _ preparation: Preparation
   ) {
     self.directory = directory
     self.writer = writer
     self.ledger = ledger
-    self.fingerprints = fingerprints
+    self.keys = keys
     self.batch = batch
     self.preparation = preparation
   }
@@ -93,9 +93,10 @@ struct Opening: ~Copyable {
         ("epoch", EventLog.number(1)),
         ("secrets", try secrets.sealed(with: master, ledger: id)),
       ])
-    let fingerprints = Fingerprints(undo: ledger.undo)
+    let keys = try KeyIndex(
+      Self.shelf(directory, id, options), log, upTo: EventNumber(1), undo: ledger.undo)
     self.init(
-      directory, writer, ledger, fingerprints, batch,
+      directory, writer, ledger, keys, batch,
       Preparation(ledger: id, secrets: secrets))
   }
 
@@ -123,9 +124,11 @@ struct Opening: ~Copyable {
     let start = try snapshots.newest(log, upTo: head.last)
     var ledger = start.ledger
     var position = start.position
-    var fingerprints = Fingerprints(undo: ledger.undo)
-    try Replay.keys(log, upTo: position.next, into: &fingerprints)
-    while try Replay.fold(log, into: &ledger, &fingerprints, &position, upTo: head.last) {}
+    var keys = try KeyIndex(
+      Self.shelf(directory, id, options), log, upTo: head.last, undo: ledger.undo)
+    try Replay.keys(
+      log, from: EventNumber(keys.last.rawValue + 1), before: position.next, into: &keys)
+    while try Replay.fold(log, into: &ledger, &keys, &position, upTo: head.last) {}
     guard position.next.rawValue == head.last.rawValue + 1, position.time == head.time,
       position.root == tree.root
     else {
@@ -148,8 +151,16 @@ struct Opening: ~Copyable {
     let writer = EventLog.Writer(
       log, tree: tree, headLog: headLog, epoch: epoch, reserve: Self.reserve(directory, options))
     self.init(
-      directory, writer, ledger, fingerprints,
+      directory, writer, ledger, keys,
       Batch(first: position.next, after: position.time), Preparation(ledger: id, secrets: secrets))
+  }
+
+  private static func shelf(
+    _ directory: borrowing DataDirectory, _ ledger: UInt128, _ options: Engine.Options
+  ) -> KeyShelf {
+    KeyShelf(
+      directory.index, ledger: ledger, memoryByteCount: options.keyMemoryByteCount,
+      limit: options.keysPerRun, warn: options.onWarning)
   }
 
   private static func reserve(

@@ -30,11 +30,12 @@ enum Replay {
     return position.next > start
   }
 
-  /// Remembers the keys of all events before `end`, whose state a snapshot has.
+  /// Remembers the keys of the events from `first` on and before `end`, whose state a snapshot has.
   static func keys(
-    _ log: EventLog, upTo end: EventNumber, into keys: inout some KeySink & ~Copyable
+    _ log: EventLog, from first: EventNumber, before end: EventNumber,
+    into keys: inout some KeySink & ~Copyable
   ) throws(StorageError) {
-    var next = EventNumber(1)
+    var next = first
     while next < end {
       next = try log.walkBlocks(from: next, countMax: 64, checksum: true) {
         header, bytes throws(StorageError) in
@@ -51,6 +52,7 @@ enum Replay {
             keys.insert(fingerprint, EventNumber(header.first.rawValue + UInt64(index)))
           }
         }
+        keys.finishBlock(header)
         return header.last.rawValue + 1 < end.rawValue
       }
     }
@@ -87,6 +89,7 @@ enum Replay {
       throw .damaged("block \(header.first): its time is not that of its last event")
     }
     position.root = header.root
+    keys.finishBlock(header)
   }
 
   /// A payment's wallets and its key's place are fetched a dozen events ahead.
@@ -104,13 +107,14 @@ enum Replay {
 /// What remembers the idempotency keys of a log that is folded.
 protocol KeySink: ~Copyable {
   mutating func insert(_ fingerprint: UInt128, _ event: EventNumber)
+  /// All keys of the events up to the block's last were inserted.
+  mutating func finishBlock(_ header: Block.Header)
   func prefetch(_ fingerprint: UInt128)
 }
-
-extension Fingerprints: KeySink {}
 
 /// For a fold that needs the state only.
 struct NoKeys: KeySink, ~Copyable {
   func insert(_ fingerprint: UInt128, _ event: EventNumber) {}
+  func finishBlock(_ header: Block.Header) {}
   func prefetch(_ fingerprint: UInt128) {}
 }

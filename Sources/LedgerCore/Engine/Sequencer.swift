@@ -6,7 +6,7 @@ struct Sequencer: ~Copyable {
   private let directory: DataDirectory
   private var writer: EventLog.Writer
   private var ledger: Ledger
-  private var fingerprints: Fingerprints
+  private var keys: KeyIndex
   private var batch: Batch
   private var decision = Decision()
   private var wall = Timestamp.none
@@ -36,7 +36,7 @@ struct Sequencer: ~Copyable {
     directory = opening.directory
     writer = opening.writer
     ledger = opening.ledger
-    fingerprints = opening.fingerprints
+    keys = opening.keys
     batch = opening.batch
     self.heads = heads
     self.inbox = inbox
@@ -87,7 +87,7 @@ struct Sequencer: ~Copyable {
       for index in span.indices {
         if index + ahead < span.count {
           ledger.prefetch(span[index + ahead].command)
-          if let key = span[index + ahead].key { fingerprints.prefetch(key.fingerprint) }
+          if let key = span[index + ahead].key { keys.prefetch(key.fingerprint) }
         }
         try fireDueTimers()
         outcomes.append(try perform(index, of: span, inUnit: false))
@@ -143,7 +143,7 @@ struct Sequencer: ~Copyable {
     let header = Header(number: batch.next, time: nextTime, actor: actor)
     ledger.evolve(event, header, body: Span())
     batch.append(event, header, key: key, text: text)
-    if let key { fingerprints.insert(key.fingerprint, header.number) }
+    if let key { keys.insert(key.fingerprint, header.number) }
     return header
   }
 
@@ -194,7 +194,7 @@ struct Sequencer: ~Copyable {
     let textByteCount = requests.reduce(0) { $0 + $1.textByteCount }
     if !batch.hasRoom(for: eventCountMax, textByteCount: textByteCount) { try commit() }
     ledger.reserve(eventCountMax)
-    fingerprints.reserve(requests.count)
+    keys.reserve(requests.count)
     let mark = batch.mark
     ledger.undo.begin()
     var outcomes: [Outcome] = []
@@ -263,8 +263,16 @@ struct Sequencer: ~Copyable {
   /// Retry with 6.4, and look for large `memcpy` in ``perform(_:of:inUnit:)``.
   @inline(__always)
   private mutating func known(_ key: IdempotencyKey) throws(StorageError) -> Outcome? {
-    var search = fingerprints.search(key.fingerprint)
-    while let number = fingerprints.next(&search) {
+    var search = keys.search(key.fingerprint)
+    while let number = keys.next(&search) {
+      if let outcome = try outcome(of: number, key) { return outcome }
+    }
+    return keys.mayBeOnDisk(key.fingerprint) ? try knownOnDisk(key) : nil
+  }
+
+  @inline(never)
+  private mutating func knownOnDisk(_ key: IdempotencyKey) throws(StorageError) -> Outcome? {
+    for number in try keys.onDisk(key.fingerprint) {
       if let outcome = try outcome(of: number, key) { return outcome }
     }
     return nil
@@ -320,7 +328,9 @@ struct Sequencer: ~Copyable {
   private mutating func commit() throws(StorageError) {
     if batch.count > 0 {
       try makeDurable()
-      heads.publish(EventNumber(batch.first.rawValue - 1))
+      let head = EventNumber(batch.first.rawValue - 1)
+      heads.publish(head)
+      keys.settle(at: head, root: writer.tree.root)
     }
     for answer in answers {
       switch answer {

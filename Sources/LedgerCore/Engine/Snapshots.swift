@@ -33,8 +33,7 @@ struct Snapshots: Sendable {
 
   /// The events that there are snapshots after, newest first, whether they are good or not.
   func numbers() -> [EventNumber] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-    let numbers = names.compactMap { name -> EventNumber? in
+    let numbers = File.names(in: directory).compactMap { name -> EventNumber? in
       guard name.hasSuffix(Self.suffix), name.count == 20 + Self.suffix.count else { return nil }
       return UInt64(name.dropLast(Self.suffix.count)).map { EventNumber($0) }
     }

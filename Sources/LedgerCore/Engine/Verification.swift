@@ -32,8 +32,8 @@ extension Engine {
     let (head, live) = try stateDigest()
     return try withLog { log throws(StorageError) in
       Verification.of(
-        log, upTo: head, preparation, live: live, snapshots: housekeeping.snapshots,
-        progress: progress)
+        log, upTo: head, preparation, live: live, runs: housekeeping.keys.runs,
+        snapshots: housekeeping.snapshots, progress: progress)
     }
   }
 
@@ -47,15 +47,16 @@ extension Verification {
   /// Checks a log up to event `head`; against the live state too, where there is one.
   static func of(
     _ log: EventLog, upTo head: EventNumber, _ preparation: Preparation, live: Digest32?,
-    snapshots: Snapshots? = nil, progress: (Int) -> Void = { _ in }
+    runs: [KeyRun], snapshots: Snapshots? = nil, progress: (Int) -> Void = { _ in }
   ) -> Verification {
-    var verifier = Verifier(head: head, snapshots)
+    var verifier = Verifier(head: head, runs, snapshots)
     do throws(StorageError) {
       while verifier.next <= head {
         try verifier.checkBlocks(log, preparation)
         progress(verifier.report.eventCount)
       }
       try verifier.checkTree(log)
+      try verifier.checkKeys(log)
     } catch {
       verifier.report.findings.append("\(error)")
       return verifier.report
@@ -79,11 +80,16 @@ private struct Verifier: ~Copyable {
   var report = Verification()
   private let head: EventNumber
   private var ledger = Ledger()
-  private var fingerprints: Fingerprints
+  private var noKeys = NoKeys()
   private var position = Replay.Position()
   private var tree = MerkleTree()
   private var nodes: [MerkleTree.Node] = []
-  private var keys: Set<UInt128> = []
+  /// Runs of old keys that are still to come, and the sum over the keys of the next one.
+  private let runs: [KeyRun]
+  private var runsToCome: ArraySlice<KeyRun>
+  private var sum: UInt64 = 0
+  /// Keys of events that are in no run.
+  private var recent: Fingerprints
   /// Balances from postings: wallets by number, the rest by account and asset.
   private var wallets: [Int128] = [0]
   private var others: [Place: Int128] = [:]
@@ -97,11 +103,14 @@ private struct Verifier: ~Copyable {
   private let snapshots: Snapshots?
   private var snapshotsToCome: [EventNumber]
 
-  init(head: EventNumber, _ snapshots: Snapshots?) {
+  init(head: EventNumber, _ runs: [KeyRun], _ snapshots: Snapshots?) {
     self.head = head
+    // What was written since the check began is not its concern.
+    self.runs = runs.filter { $0.head.last <= head }
+    runsToCome = self.runs[...]
     self.snapshots = snapshots
     snapshotsToCome = snapshots?.numbers() ?? []
-    fingerprints = Fingerprints(undo: ledger.undo)
+    recent = Fingerprints(undo: ledger.undo)
   }
 
   var next: EventNumber { position.next }
@@ -134,14 +143,13 @@ private struct Verifier: ~Copyable {
     guard tree.root == header.root else {
       throw .damaged("block \(header.first): its frames do not hash to its root")
     }
-    try Replay.fold(header, bytes, into: &ledger, &fingerprints, &position)
+    try Replay.fold(header, bytes, into: &ledger, &noKeys, &position)
     for index in 0..<header.count {
       let number = EventNumber(header.first.rawValue + UInt64(index))
       let parts = try Frame.decode(try Block.frame(index, of: header, in: bytes))
       post(parts.event, number)
-      if let key = parts.key, !keys.insert(key.fingerprint).inserted {
-        report.findings.append("event \(number): its idempotency key was used before")
-      }
+      if let key = parts.key { see(key.fingerprint, number) }
+      checkRun(endingAt: number)
       if parts.commitment != nil { commitments.append((number, parts.commitment ?? .none)) }
     }
     report.eventCount += header.count
@@ -166,6 +174,73 @@ private struct Verifier: ~Copyable {
       }
     }
   }
+
+  // MARK: - Keys
+
+  private mutating func see(_ fingerprint: UInt128, _ event: EventNumber) {
+    if runsToCome.isEmpty {
+      recent.insert(fingerprint, event)
+    } else {
+      sum &+= KeyRun.mixed(Fingerprints.tag(fingerprint), event.rawValue)
+    }
+  }
+
+  /// Reads the run through that ends with this event, and compares it with the log's keys.
+  private mutating func checkRun(endingAt event: EventNumber) {
+    guard let run = runsToCome.first, run.head.last == event else { return }
+    runsToCome.removeFirst()
+    var stored: UInt64 = 0
+    do throws(StorageError) {
+      try run.walk { tag, event in stored &+= KeyRun.mixed(tag, event) }
+      if stored != sum || stored != run.head.sum {
+        report.findings.append("\(run.path): its keys are not those of the log")
+      }
+    } catch {
+      report.findings.append("\(error)")
+    }
+    sum = 0
+  }
+
+  /// No key was used twice: equal ones are neighbours where all are in order.
+  mutating func checkKeys(_ log: EventLog) throws(StorageError) {
+    // With a damaged run there is no order; it was told already.
+    guard report.findings.isEmpty else { return }
+    var last: KeyRun.Key = (0, 0)
+    var pairs: [(EventNumber, EventNumber)] = []
+    func next(_ tag: UInt64, _ event: UInt64) {
+      if last.tag == tag, last.event != 0 {
+        pairs.append((EventNumber(last.event), EventNumber(event)))
+      }
+      last = (tag, event)
+    }
+    var rest: [KeyRun.Key] = []
+    recent.sorted { tag, event in rest.append((tag, event)) }
+    var place = 0
+    try KeyRun.merged(runs) { tag, event throws(StorageError) in
+      while place < rest.count, rest[place] < (tag, event) {
+        next(rest[place].tag, rest[place].event)
+        place += 1
+      }
+      next(tag, event)
+    }
+    for key in rest[place...] { next(key.tag, key.event) }
+    for (first, second) in pairs {
+      if try fingerprint(of: first, log) == fingerprint(of: second, log) {
+        report.findings.append(
+          "event \(second): its idempotency key was used before, by event \(first)")
+      }
+    }
+  }
+
+  private func fingerprint(of event: EventNumber, _ log: EventLog) throws(StorageError) -> UInt128?
+  {
+    let found = try log.withFrame(event) { frame throws(StorageError) in
+      try Frame.decode(frame).key?.fingerprint
+    }
+    return found ?? nil
+  }
+
+  // MARK: - Texts
 
   /// Commitments of the blocks at hand, whose texts are opened next.
   private var commitments: [(EventNumber, Digest32)] = []

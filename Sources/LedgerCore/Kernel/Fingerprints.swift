@@ -27,10 +27,13 @@ struct Fingerprints: ~Copyable {
   private var shift: UInt64
   private let undo: Undo
 
-  init(undo: Undo) {
-    slotCount = Self.firstSlotCount
-    shift = UInt64(64 - Self.firstSlotCount.trailingZeroBitCount)
-    memory = Memory(byteCount: Self.byteCount(slots: Self.firstSlotCount))
+  /// An empty table with room for `count` keys before it grows.
+  init(undo: Undo, count: Int = 0) {
+    var slots = Self.firstSlotCount
+    while count * 4 > slots * 3 { slots *= 2 }
+    slotCount = slots
+    shift = UInt64(64 - slots.trailingZeroBitCount)
+    memory = Memory(byteCount: Self.byteCount(slots: slots))
     self.undo = undo
   }
 
@@ -46,7 +49,7 @@ struct Fingerprints: ~Copyable {
   /// Begins to look for `fingerprint`.
   @inline(__always)
   func search(_ fingerprint: UInt128) -> Search {
-    let tag = UInt64(truncatingIfNeeded: fingerprint)
+    let tag = Self.tag(fingerprint)
     return Search(tag: tag, index: position(of: tag))
   }
 
@@ -77,7 +80,7 @@ struct Fingerprints: ~Copyable {
   mutating func insert(_ fingerprint: UInt128, _ event: EventNumber) {
     precondition(event.isSome)
     reserve(1)
-    let tag = UInt64(truncatingIfNeeded: fingerprint)
+    let tag = Self.tag(fingerprint)
     let target = unsafe address(emptyPosition(for: tag))
     unsafe undo.save(target, count: MemoryLayout<Slot>.size)
     unsafe undo.save(memory.base, count: 8)
@@ -95,10 +98,33 @@ struct Fingerprints: ~Copyable {
   /// quarters full goes on for some eight slots, which is two lines.
   @inline(__always)
   func prefetch(_ fingerprint: UInt128) {
-    let place = unsafe address(position(of: UInt64(truncatingIfNeeded: fingerprint)))
+    let place = unsafe address(position(of: Self.tag(fingerprint)))
     unsafe cledger_prefetch(place)
     unsafe cledger_prefetch(place + 64)
   }
+
+  /// Hands over all keys in the order of their tags, those of one tag in the order of their events.
+  ///
+  /// Between two empty slots lie all keys whose places are there, so only those are sorted.
+  func sorted<Failure: Error>(
+    _ body: (_ tag: UInt64, _ event: UInt64) throws(Failure) -> Void
+  ) throws(Failure) {
+    var cluster: [Slot] = []
+    for index in 0..<slotCount + Self.overflowSlotCount + 1 {
+      let slot = unsafe address(index).load(as: Slot.self)
+      if slot.event != 0 {
+        cluster.append(slot)
+        continue
+      }
+      if cluster.count > 1 { cluster.sort { ($0.tag, $0.event) < ($1.tag, $1.event) } }
+      for slot in cluster { try body(slot.tag, slot.event) }
+      cluster.removeAll(keepingCapacity: true)
+    }
+  }
+
+  /// The 64 bits of a fingerprint that are kept.
+  @inline(__always)
+  static func tag(_ fingerprint: UInt128) -> UInt64 { UInt64(truncatingIfNeeded: fingerprint) }
 
   /// Doubles the table in place, from back to front: a place is twice what it was, so each slot
   /// moves to where all were moved away before. Only near the front it may not; those are held

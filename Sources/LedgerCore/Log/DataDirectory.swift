@@ -13,6 +13,7 @@ import CLedger
 ///       head.log      what was acknowledged last
 ///       daemon.lock   who has it open: the pid, under flock(2)
 ///       keys/         the master key, in local hosting
+///       index/        old idempotency keys, sorted
 ///       snapshots/    states, so that opening need not fold the whole log
 struct DataDirectory: ~Copyable {
   let path: String
@@ -58,6 +59,7 @@ struct DataDirectory: ~Copyable {
   var headLog: String { path + "/head.log" }
   var masterKey: String { path + "/keys/master.key" }
   var dataFile: String { path + "/log/data.mdb" }
+  var index: String { path + "/index" }
   var snapshots: String { path + "/snapshots" }
 
   private static func check(_ path: String) throws(StorageError) {

@@ -143,6 +143,16 @@ struct File: ~Copyable {
     guard unsafe unlink(path) == 0 || errno == ENOENT else { throw .system("unlink", path) }
   }
 
+  /// The names in a directory, in no order; none where it does not exist.
+  static func names(in path: String) -> [String] {
+    (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+  }
+
+  /// Removes the files in a directory, if it is there.
+  static func removeFiles(in path: String) throws(StorageError) {
+    for name in names(in: path) { try remove(path + "/" + name) }
+  }
+
   /// Removes an empty directory; leaves one that is not.
   static func removeDirectory(_ path: String) { _ = unsafe rmdir(path) }
 
