@@ -264,7 +264,8 @@ public enum ProjectionFailure: Error, Hashable, Sendable, CustomStringConvertibl
   init(_ failure: LedgerFailure) {
     switch failure {
     case .closed: self = .closed
-    case .ledgerFailed(let error), .readFailed(let error): self = .failed(error)
+    case .ledgerFailed(let error), .readFailed(let error), .writeFailed(let error):
+      self = .failed(error)
     case .outcomeUnknown, .queueFull, .storageFull: self = .failed(.refused(failure.description))
     }
   }

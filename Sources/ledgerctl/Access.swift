@@ -15,6 +15,10 @@ struct Access: ParsableArguments {
     name: .long, help: "The ledger's directory. Also LEDGER_DATA.",
     completion: .directory)
   var data = ProcessInfo.processInfo.environment["LEDGER_DATA"] ?? "./data"
+  @Option(
+    help: "A file with the master key, if not DIR/keys/master.key. Also LEDGER_MASTER_KEY_FILE.",
+    completion: .file())
+  var masterKeyFile: String?
   @Flag(help: "Write JSON, for a program.")
   var json = false
 
@@ -54,6 +58,15 @@ struct Access: ParsableArguments {
     options.clock = { 0 }
     options.acceptsClock = true
     options.snapshotEventCount = 0
+    let bar = Guarded<Progress?>(nil)
+    options.onOpening = { done, total in
+      bar.with { bar in
+        let progress = bar ?? Progress("open", total: total)
+        progress.reach(done)
+        bar = progress
+      }
+    }
+    defer { bar.with { $0?.finish() } }
     return try open(options)
   }
 
@@ -84,6 +97,7 @@ struct Access: ParsableArguments {
 
   func open(_ options: Engine.Options) throws -> Engine {
     var options = options
+    if masterKeyPath != nil { options.masterKey = try masterKey() }
     options.onWarning = { sentence in
       FileHandle.standardError.write(Data("ledgerctl: warning: \(sentence)\n".utf8))
     }
@@ -92,6 +106,25 @@ struct Access: ParsableArguments {
     } catch {
       throw Failure(error, data)
     }
+  }
+}
+
+extension Access {
+  private var masterKeyPath: String? {
+    masterKeyFile ?? ProcessInfo.processInfo.environment["LEDGER_MASTER_KEY_FILE"]
+  }
+
+  /// The key in the file that was named.
+  func masterKey() throws -> [UInt8] {
+    guard let path = masterKeyPath else {
+      throw Failure("name the file with the ledger's master key: --master-key-file", code: 64)
+    }
+    let file = FileHandle(forReadingAtPath: path)
+    guard let bytes = try file?.read(upToCount: 1_024), let key = MasterKey.key(of: Array(bytes))
+    else {
+      throw Failure("\(path) must hold 32 random bytes, or 64 hex digits", code: 78)
+    }
+    return key
   }
 }
 
@@ -146,14 +179,24 @@ func refuseIfHeld(_ directory: String) throws {
   throw Failure(directory, inUseBy: Int32(text.prefix { $0.isNumber }) ?? 0)
 }
 
+private let crashSentence: StaticString = """
+  ledgerctl: it crashed reading the ledger: log/data.mdb has damaged pages; see ledgerctl verify
+
+  """
+
 /// A subcommand whose failures end with their own exit code.
 protocol LedgerCommand: AsyncParsableCommand {
+  /// Whether a crash is told in a sentence; otherwise somebody else watches for it.
+  static var explainsCrashes: Bool { get }
   func perform() async throws
 }
 
 extension LedgerCommand {
+  static var explainsCrashes: Bool { true }
+
   func run() async throws {
-    CoreDumps.forbid()
+    ProcessGuards.forbidCoreDumps()
+    if Self.explainsCrashes { ProcessGuards.explainCrashes(crashSentence) }
     do {
       try await perform()
     } catch let failure as Failure {

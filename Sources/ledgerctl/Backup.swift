@@ -42,19 +42,13 @@ struct Restore: LedgerCommand {
   @OptionGroup var access: Access
   @Argument(help: "The backup's directory.", completion: .directory)
   var from: String
-  @Option(help: "The file with the ledger's master key.", completion: .file())
-  var masterKeyFile: String
   @Option(help: "The last event to keep; the backup's last where it is left out.")
   var to: UInt64?
   @Flag(help: "Do not put the key into DIR: ledgerd will be told its file.")
   var withoutKey = false
 
   func perform() async throws {
-    let file = FileHandle(forReadingAtPath: masterKeyFile)
-    guard let bytes = try file?.read(upToCount: 1_024), let key = MasterKey.key(of: Array(bytes))
-    else {
-      throw Failure("\(masterKeyFile) must hold 32 random bytes, or 64 hex digits", code: 78)
-    }
+    let key = try access.masterKey()
     guard FileManager.default.fileExists(atPath: from + "/log/data.mdb") else {
       throw Failure("there is no backup in \(from)", code: 78)
     }

@@ -25,7 +25,7 @@ final class OpenedLedger: Source {
     return StatusView(
       head: head.last.rawValue, root: head.root.hex, time: head.time.text,
       bytes: try engine.byteCount(), projections: views.position.rawValue,
-      counts: try await engine.counts())
+      clockAhead: false, storageShort: engine.isStorageShort, counts: try await engine.counts())
   }
 
   func wallet(_ name: String) async throws -> WalletView? {
@@ -37,6 +37,19 @@ final class OpenedLedger: Source {
       agent: ids.text(.agent, found.agent.rawValue), asset: found.asset.code.description,
       available: words.text(found.available, found.asset.number),
       held: words.text(found.held, found.asset.number), opened: found.opened.rawValue)
+  }
+
+  func balance(of wallet: String) async throws -> BalanceView? {
+    guard let found = try await find(wallet),
+      let balance = try await openProjections().balance(of: found.number)
+    else { return nil }
+    let words = try await words()
+    return BalanceView(
+      wallet: engine.preparation.ids.text(.wallet, found.number.rawValue),
+      asset: found.asset.code.description,
+      available: words.text(balance.available, balance.asset),
+      held: words.text(balance.held, balance.asset),
+      pending: words.text(balance.pending, balance.asset))
   }
 
   func event(_ name: String) async throws -> EventView? {

@@ -27,7 +27,10 @@ struct Replay: LedgerCommand {
     progress.finish()
     let projections = try await access.openProjections(engine)
     defer { projections.close() }
-    let compared = try projections.compareWithRebuild()
+    let rebuild = Progress("rebuild", total: Int(engine.head.rawValue))
+    let compared = try projections.compareWithRebuild { done, _ in rebuild.reach(Int(done.rawValue))
+    }
+    rebuild.finish()
     let differences = try await projections.verify()
     let view = View(
       event: event.rawValue, state: report.state.hex, live: live.hex,

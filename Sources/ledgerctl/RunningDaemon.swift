@@ -44,6 +44,15 @@ final class RunningDaemon: Source {
       available: found.available, held: found.held, opened: found.opened)
   }
 
+  func balance(of wallet: String) async throws -> BalanceView? {
+    guard let found: WalletBalance = try await ask("wallets/\(escaped(wallet))/balance") else {
+      return nil
+    }
+    return BalanceView(
+      wallet: found.wallet, asset: found.currency, available: found.available, held: found.held,
+      pending: found.pending)
+  }
+
   func event(_ name: String) async throws -> EventView? {
     try await ask("events/\(escaped(name))")
   }
@@ -114,6 +123,22 @@ final class RunningDaemon: Source {
       case agent = "agent_id"
       case available = "available_text"
       case held = "held_text"
+    }
+  }
+
+  private struct WalletBalance: Decodable {
+    var wallet: String
+    var currency: String
+    var available: String
+    var held: String
+    var pending: String
+
+    private enum CodingKeys: String, CodingKey {
+      case currency
+      case wallet = "wallet_id"
+      case available = "available_text"
+      case held = "held_text"
+      case pending = "pending_text"
     }
   }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import LedgerCore
+import Synchronization
 
 /// A small believable test ledger.
 struct Seed: LedgerCommand {
@@ -13,7 +14,7 @@ struct Seed: LedgerCommand {
   var agents = 12
   @Option(help: "How many payments.")
   var payments = 400
-  @Option(help: "Seed of the random choices: the same seed gives the same ledger.")
+  @Option(help: "Seed of the random choices: the same seed gives the same payments.")
   var random: UInt64 = 7
 
   func validate() throws {
@@ -34,7 +35,12 @@ struct Seed: LedgerCommand {
   private static let labels = ["merchant:demo", "merchant:paper", "supplier:gpu-hours"]
 
   func perform() async throws {
-    let engine = try access.open(Engine.Options())
+    let day = Day()
+    var options = Engine.Options()
+    options.clock = { day.now }
+    options.uptime = { day.now }
+    options.acceptsClock = true
+    let engine = try access.open(options)
     defer { engine.close() }
     guard engine.head == EventNumber(1) else {
       throw Failure("\(access.data) has \(engine.head) events; seed fills only a new one", code: 78)
@@ -43,12 +49,23 @@ struct Seed: LedgerCommand {
     var generator = SplitMix64(seed: random)
     let members = try await register(engine, progress)
     for index in 0..<payments {
+      day.reach(Double(index) / Double(payments))
       try await pay(index, members, engine, &generator)
       progress.advance(1)
     }
     progress.finish()
     engine.close()
     try await Status.show(access)
+  }
+
+  /// The last 24 hours, gone through in as many steps as there are payments.
+  private final class Day: Sendable {
+    private let end = UInt64(Date().timeIntervalSince1970 * 1e9)
+    private let part = Mutex(0.0)
+
+    var now: UInt64 { part.withLock { end - UInt64((1 - $0) * 86_400e9) } }
+
+    func reach(_ done: Double) { part.withLock { $0 = done } }
   }
 
   private struct Member {
@@ -58,32 +75,19 @@ struct Seed: LedgerCommand {
   }
 
   private func register(_ engine: Engine, _ progress: Progress) async throws -> [Member] {
-    let preparation = engine.preparation
     var members: [Member] = []
     for index in 0..<agents {
       let round = index / Self.names.count
       let name = Self.names[index % Self.names.count] + (round == 0 ? "" : "-\(round)")
-      let tenant = index % 3 == 0 ? "acme" : "globex"
-      let request = try preparation.request(
-        .identity(
-          .registerAgent(
-            tenant: preparation.hash(tenant: tenant),
-            name: preparation.hash(agent: name, tenant: tenant), asset: AssetNumber(1),
-            apiKey: preparation.hash(credential: "seed-api-\(index)-\(UUID())"),
-            secretKey: preparation.hash(credential: "seed-secret-\(index)-\(UUID())"))),
-        by: .anonymous, text: [name, tenant, ""], registering: [tenant])
-      let outcome = try await engine.submit(request)
-      guard
-        case .identity(.agentRegistered(let agent, let number, let wallet, _, _, _))? = outcome
-          .recorded?.event
-      else { throw Failure("agent \(name) was refused: \(outcome)", code: 74) }
-      members.append(Member(agent: agent, tenant: number, wallet: wallet))
+      let agent = try await engine.register(agent: name, of: index % 3 == 0 ? "acme" : "globex")
+      let wallet = agent.wallet
+      members.append(Member(agent: agent.number, tenant: agent.tenant, wallet: wallet))
       _ = try await engine.submit(
         Request(
           .wallet(
             .fund(
               wallet, amount: Amount(units: 500_000_000_000), asset: .none, cap: .commandMax)),
-          by: .agent(agent)))
+          by: .agent(agent.number)))
       progress.advance(1)
     }
     return members

@@ -9,6 +9,8 @@ protocol Source: Sendable {
   func status() async throws -> StatusView
   /// Nil where there is no such wallet.
   func wallet(_ name: String) async throws -> WalletView?
+  /// Nil where there is no such wallet.
+  func balance(of wallet: String) async throws -> BalanceView?
   /// With what it moved. Nil where there is no such event or payment.
   func event(_ name: String) async throws -> EventView?
   /// Events in the order of the log, at most ``Pages/eventCountMax``; none behind its end.
@@ -31,6 +33,7 @@ enum Pages {
 }
 
 extension Source {
+
   func knownWallet(_ name: String) async throws -> WalletView {
     guard let found = try await wallet(name) else { throw Failure(noWallet: name) }
     return found
@@ -63,7 +66,27 @@ struct StatusView: Codable {
   var time: String
   var bytes: Int
   var projections: UInt64
+  /// Commands are refused, since the clock jumped ahead.
+  var clockAhead: Bool
+  /// Nothing new is begun, since the disk is full.
+  var storageShort: Bool
   var counts: Counts
+
+  private enum CodingKeys: String, CodingKey {
+    case head, root, time, bytes, projections, counts
+    case clockAhead = "clock_ahead"
+    case storageShort = "storage_short"
+  }
+}
+
+/// What a wallet holds, by the postings; amounts in decimals of its asset.
+struct BalanceView: Codable {
+  var wallet: String
+  var asset: String
+  var available: String
+  var held: String
+  /// Announced and not final.
+  var pending: String
 }
 
 /// A snapshot of the state.

@@ -23,6 +23,7 @@ struct Status: LedgerCommand {
         ["root", view.root],
         ["time", view.time],
         ["bytes", "\(view.bytes)"],
+        ["commands", view.commands],
         ["projections", "at event \(view.projections)"],
         ["tenants", "\(counts.tenants)"],
         ["agents", "\(counts.agents)"],
@@ -32,5 +33,14 @@ struct Status: LedgerCommand {
         ["timers", "\(counts.timers)"],
         ["fees", "schedule \(counts.feeSchedule)"],
       ]))
+  }
+}
+
+extension StatusView {
+  /// Whether commands are taken, and if not, what to do.
+  fileprivate var commands: String {
+    if clockAhead { return "refused: the clock jumped ahead; see ledgerctl accept-clock" }
+    if storageShort { return "only those that end something: the disk is nearly full" }
+    return "taken"
   }
 }

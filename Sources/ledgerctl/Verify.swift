@@ -15,6 +15,9 @@ struct Verify: LedgerCommand {
       --quick, only what opening checks: meta pages, checksums, the order of events, the roots.
       """)
 
+  /// The parent tells of the child's.
+  static let explainsCrashes = false
+
   @OptionGroup var access: Access
   @Flag(help: "Do not hash every event again: as at every start of ledgerd.")
   var quick = false
@@ -91,7 +94,9 @@ struct Verify: LedgerCommand {
   private func ask() throws -> View {
     let child = Process()
     child.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-    child.arguments = ["verify", "--in-child", "--data", access.data] + (quick ? ["--quick"] : [])
+    child.arguments =
+      ["verify", "--in-child", "--data", access.data] + (quick ? ["--quick"] : [])
+      + (access.masterKeyFile.map { ["--master-key-file", $0] } ?? [])
     // Its crash is a finding, and told as one.
     var environment = ProcessInfo.processInfo.environment
     environment["SWIFT_BACKTRACE"] = "enable=no"

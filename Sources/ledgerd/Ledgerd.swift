@@ -73,10 +73,17 @@ struct Ledgerd: AsyncParsableCommand {
 
   func run() async {
     umask(0o077)
-    CoreDumps.forbid()
+    ProcessGuards.forbidCoreDumps()
+    // The child that checks crashes for its parent, which says more.
+    if !checkOnly { ProcessGuards.explainCrashes(Self.crashSentence) }
     let code = await serve()
     if code != 0 { Foundation.exit(code) }
   }
+
+  private static let crashSentence: StaticString = """
+    ledgerd: it crashed reading the ledger: log/data.mdb has damaged pages; see ledgerctl verify
+
+    """
 
   private func serve() async -> Int32 {
     do {

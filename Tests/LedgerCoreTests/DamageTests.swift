@@ -205,6 +205,51 @@ import Testing
     try ruin.expectWhole()
   }
 
+  /// Opening begins at the snapshot and does not read older blocks.
+  @Test func `a flipped byte before the snapshot is found by whoever reads it, and by verify`()
+    throws
+  {
+    var options = TestClock().options
+    options.keysPerRun = 1
+    let ruin = try Ruin([3], options)
+    let maker = try Engine.open(ruin.path, ruin.options)
+    let known = try maker.preparation.request(
+      .payment(
+        .pay(
+          from: ruin.scene.from, to: .wallet(ruin.scene.to), amount: Amount(units: 7),
+          asset: .none, rail: .internal)),
+      by: .agent(ruin.scene.ann), key: "known")
+    _ = try maker.submitAndWait(known)
+    _ = try maker.makeSnapshot()
+    let head = maker.head
+    // Neither does it read the keys of the log that are on disk by themselves.
+    for _ in 0..<500 where maker.housekeeping.keys.runs.last?.head.last != head { usleep(10_000) }
+    let state = try maker.read { $0.bytes }
+    maker.close()
+    let whole = try ruin.bytes(ruin.data)
+    // The amount in the frame that the key's answer is made of: 7, where 8 would be as good.
+    let frame = try Scene.frame(of: head, in: whole)
+    var bytes = whole
+    bytes[frame + 24 + 24] ^= 15
+    try ruin.write(bytes, ruin.data)
+
+    let engine = try Engine.open(ruin.path, ruin.options)
+    #expect(try engine.read { $0.bytes } == state)
+    #expect(throws: LedgerFailure.self) { try engine.event(head) }
+    #expect(try engine.verify().findings.first?.contains("block \(head)") == true)
+    // An answer that is not the one that was given ends the ledger instead.
+    #expect(throws: LedgerFailure.self) { try engine.submitAndWait(known) }
+    engine.close()
+    try ruin.write(whole, ruin.data)
+    let again = try Engine.open(ruin.path, ruin.options)
+    guard case .done(let recorded, isReplay: true) = try again.submitAndWait(known) else {
+      Issue.record("the key was not known")
+      return
+    }
+    #expect(recorded.number == head)
+    again.close()
+  }
+
   @Test func `an older copy of the data file is refused, since events were acknowledged`() throws {
     let ruin = try Ruin([5])
     let old = try ruin.bytes(ruin.data)
@@ -317,5 +362,14 @@ import Testing
     let other = try Ruin([3])
     try ruin.write(try other.bytes(other.headLog), ruin.headLog)
     expectDamaged(ruin.refusal(), "is not the one that was acknowledged")
+  }
+}
+
+extension Scene {
+  /// Where in a data file the only frame of the block that begins with `event` begins.
+  fileprivate static func frame(of event: EventNumber, in data: [UInt8]) throws -> Int {
+    let mark = Array("LBLK".utf8) + [1, 0, 0, 0] + EventLog.number(event.rawValue)
+    let start = data.indices.first { data[$0...].starts(with: mark) }
+    return try #require(start) + Block.headerByteCount
   }
 }

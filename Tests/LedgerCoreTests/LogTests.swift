@@ -21,7 +21,7 @@ import Testing
 
   private func headers(_ log: EventLog) throws -> [Block.Header] {
     var blocks: [Block.Header] = []
-    _ = try log.walkBlocks(from: EventNumber(1), countMax: .max, checksum: true) {
+    _ = try log.walkBlocks(from: EventNumber(1), countMax: .max, checking: .every) {
       header, bytes throws(StorageError) in
       #expect(header.framesByteCount <= Block.framesByteCountMax)
       #expect(header.count <= Block.eventCountMax)
@@ -67,7 +67,7 @@ import Testing
     _ = try scene.engine.submitAndWait((0..<500).map { _ in try scene.pay(1) })
     try withLog(scene) { log in
       var tree = MerkleTree()
-      _ = try log.walkBlocks(from: EventNumber(1), countMax: .max, checksum: true) {
+      _ = try log.walkBlocks(from: EventNumber(1), countMax: .max, checking: .every) {
         header, bytes throws(StorageError) in
         var frames: [[UInt8]] = []
         for index in 0..<header.count {

@@ -99,7 +99,7 @@ import Testing
     #expect(Self.refusal(directory.path, .test)?.hasSuffix("is 31 bytes long, not 32") == true)
     try FileManager.default.removeItem(atPath: path)
     #expect(
-      Self.refusal(directory.path, .test)?.hasSuffix("nothing sealed can be opened") == true)
+      Self.refusal(directory.path, .test)?.hasSuffix("master key was named") == true)
     #expect(!FileManager.default.fileExists(atPath: path))
     try key.write(to: URL(filePath: path))
     try Engine.open(directory.path, .test).close()

@@ -102,7 +102,7 @@ import Testing
       durability: .synced, mayCreate: false)
     var sizes: [Int] = []
     _ = try EventLog(environment).walkBlocks(
-      from: EventNumber(head + 2), countMax: .max, checksum: true
+      from: EventNumber(head + 2), countMax: .max, checking: .every
     ) { header, _ throws(StorageError) in
       sizes.append(header.count)
       return true

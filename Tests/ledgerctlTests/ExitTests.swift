@@ -163,6 +163,17 @@ import Testing
       #expect(again["root"] as? String == before["root"] as? String)
       #expect(try Bed.ledgerctl(restore).code == 78)
       #expect(try Bed.ledgerctl(["verify", "--data", restored]).code == 0)
+      // A ledger without its key in it, as hosted ones are.
+      let bare = bed.directory + "-bare"
+      defer { try? FileManager.default.removeItem(atPath: bare) }
+      let without = ["restore", backup, "--master-key-file", key, "--data", bare, "--without-key"]
+      #expect(try Bed.ledgerctl(without).code == 0)
+      let keyless = try Bed.ledgerctl(["verify", "--data", bare])
+      #expect(keyless.code == 78 && keyless.errors.contains("master key"), "\(keyless)")
+      for command in ["verify", "status", "replay"] {
+        let said = try Bed.ledgerctl([command, "--data", bare, "--master-key-file", key])
+        #expect(said.code == 0, "\(command): \(said)")
+      }
       let nowhere = ["restore", "/nowhere", "--master-key-file", key, "--data", restored + "2"]
       #expect(try Bed.ledgerctl(nowhere).code == 78)
     }
@@ -185,12 +196,69 @@ import Testing
         #expect(said.code == 1 && said.errors.isEmpty, "\(said)")
         #expect(said.output.contains("FOUND: the check crashed while opening"), "\(said)")
       }
+      for command in ["status", "replay", "history"] {
+        let said = try bed.ledgerctl(command)
+        #expect(said.code == 74 && said.errors.contains("damaged pages"), "\(command): \(said)")
+        #expect(said.errors.split(separator: "\n").count == 1, "\(command): \(said)")
+      }
       // ledgerd has its child crash, and says so.
       let served = try Bed.ledgerd(["--data", bed.directory, "--port", "0"])
       #expect(served.code == 74 && served.errors.contains("damaged pages"), "\(served)")
       #expect(served.errors.split(separator: "\n").count == 1, "\(served)")
       let json = try #require(try bed.ledgerctl("verify", "--json").json as? [String: Any])
       #expect((json["findings"] as? [String])?.count == 1 && json["events_per_second"] != nil)
+    }
+  }
+
+  @Test func `replay finds what differs, and nothing where nothing does`() async throws {
+    try await Bed.run { bed in
+      try bed.seed()
+      let same = try bed.ledgerctl("replay", "--json")
+      let view = try #require(same.json as? [String: Any])
+      #expect(same.code == 0 && view["state"] as? String == view["live"] as? String, "\(same)")
+      #expect((view["findings"] as? [Any])?.isEmpty == true)
+      // The balance that the views hold for a wallet, changed where it lies.
+      let balance = try bed.ledgerctl("balance", "1", "--json").json as? [String: Any]
+      let text = try #require(balance?["available"] as? String)
+      let parts = text.split(separator: ".")
+      let scale = String(repeating: "0", count: 9 - parts[1].count)
+      let units = try #require(UInt64("\(parts[0])\(parts[1])\(scale)"))
+      let file = URL(filePath: bed.directory + "/projections/data.mdb")
+      var data = try Data(contentsOf: file)
+      let held = Data((0..<8).map { UInt8(truncatingIfNeeded: units >> UInt64($0 * 8)) })
+      var place = data.range(of: held)
+      try #require(place != nil)
+      while let found = place {
+        data[found.lowerBound] ^= 1
+        place = data.range(of: held, in: found.upperBound..<data.endIndex)
+      }
+      try data.write(to: file)
+      let differs = try bed.ledgerctl("replay")
+      #expect(differs.code == 1 && differs.output.contains("FOUND: "), "\(differs)")
+    }
+  }
+
+  @Test func `bench measures what its JSON names`() async throws {
+    try await Bed.run { bed in
+      let said = try bed.ledgerctl(
+        "bench", "--payments", "100", "--wallets", "20", "--batch", "10", "--json")
+      let report = try #require(said.json as? [String: Any], "\(said)")
+      for name in [
+        "payments_per_second", "raw_payments_per_second", "ratio", "ratio_preallocated", "p50_us",
+        "p99_us", "bytes", "fold_events_per_second", "cpu_us_per_payment",
+      ] { #expect((report[name] as? Double ?? 0) > 0, "\(name): \(said)") }
+      #expect(report["batch"] as? Int == 10 && report["refused"] as? Int == 0)
+      #expect(report["events"] as? Int == 100 && report["payments"] as? Int == 100)
+      #expect(!FileManager.default.fileExists(atPath: bed.directory))
+    }
+  }
+
+  @Test func `a live ledger is one, and has no faucet`() async throws {
+    try await Bed.run { bed in
+      let made = try bed.ledgerctl("init", "--live")
+      #expect(made.code == 0 && made.output.contains("live"), "\(made)")
+      #expect(try bed.ledgerctl("init").code == 78)
+      #expect(try bed.ledgerctl("status").output.contains("live"))
     }
   }
 
@@ -202,14 +270,17 @@ import Testing
   @Test func `help lists the subcommands and the exit codes`() throws {
     let said = try Bed.ledgerctl(["--help"])
     #expect(said.code == 0)
-    for code in [0, 1, 64, 69, 74, 75, 78] { #expect(said.output.contains("\(code) "), "\(code)") }
+    for code in ["0 fine", "1 findings", "64 usage", "69 no", "74 I/O", "75 locked", "78 refused"] {
+      #expect(said.output.contains(code), "\(code)")
+    }
     let names = [
       "init", "seed", "status", "verify", "replay", "inspect", "balance", "history", "tail",
-      "backup", "restore", "accept-clock", "bench",
+      "backup", "restore", "snapshot", "accept-clock", "bench",
     ]
     for name in names {
       #expect(said.output.contains("  \(name) "), "\(name)")
-      let help = try Bed.ledgerctl([name, "--help"])
+      // Of a command with commands of its own, that of the last one.
+      let help = try Bed.ledgerctl([name] + (name == "snapshot" ? ["prune"] : []) + ["--help"])
       #expect(help.code == 0 && help.output.contains("--data"), "\(name)")
     }
   }

@@ -160,7 +160,7 @@ import Testing
   func `an amount is its own text, as a number and as a string`(text: String) throws {
     for json in [text, "\"\(text)\""] {
       var reader = try Self.reader("{\"amount\":\(json)}")
-      #expect(try reader.amountText("amount") == text)
+      #expect(try reader.required("amount", reader.optionalAmountText("amount")) == text)
       try reader.finish()
     }
   }
@@ -195,7 +195,9 @@ import Testing
     json: String, code: JSONError.Code, word: String
   ) throws {
     var reader = try Self.reader("{\"amount\":\(json)}")
-    let error = try #require(throws: JSONError.self) { try reader.amountText("amount") }
+    let error = try #require(throws: JSONError.self) {
+      try reader.required("amount", reader.optionalAmountText("amount"))
+    }
     #expect(error.code == code)
     #expect(error.field == "amount")
     #expect(error.message.hasPrefix("In \"amount\", ") && error.message.contains(word))
@@ -212,13 +214,15 @@ import Testing
     ] as [(json: String, code: JSONError.Code)])
   func `an id is 1 to 255 bytes of printable ASCII`(json: String, code: JSONError.Code) throws {
     var reader = try Self.reader("{\"wallet_id\":\(json)}")
-    let error = try #require(throws: JSONError.self) { try reader.asciiId("wallet_id") }
+    let error = try #require(throws: JSONError.self) {
+      try reader.required("wallet_id", reader.optionalAsciiId("wallet_id"))
+    }
     #expect(error.code == code)
     #expect(error.field == "wallet_id")
 
     let longest = "!~" + String(repeating: "K", count: 253)
     var good = try Self.reader("{\"wallet_id\":\"\(longest)\"}")
-    #expect(try good.asciiId("wallet_id") == longest)
+    #expect(try good.required("wallet_id", good.optionalAsciiId("wallet_id")) == longest)
   }
 
   @Test(
@@ -243,7 +247,7 @@ import Testing
 
   @Test func `a string is measured in bytes`() throws {
     var reader = try Self.reader("{\"a\":\"\u{e9}\u{e9}\",\"b\":null,\"c\":\"\",\"d\":7}")
-    #expect(try reader.requiredString("a", bytes: 1...4) == "\u{e9}\u{e9}")
+    #expect(try reader.required("a", reader.optionalString("a", bytes: 1...4)) == "\u{e9}\u{e9}")
     #expect(try reader.optionalString("b", bytes: 1...4) == nil)
     #expect(try reader.optionalString("absent", bytes: 1...4) == nil)
     for (name, code) in [
@@ -251,7 +255,7 @@ import Testing
       ("absent", .missingField),
     ] as [(String, JSONError.Code)] {
       let error = try #require(throws: JSONError.self) {
-        try reader.requiredString(name, bytes: 1...3)
+        try reader.required(name, reader.optionalString(name, bytes: 1...3))
       }
       #expect(error.code == code && error.field == name)
     }
@@ -259,17 +263,21 @@ import Testing
 
   @Test func `fields that nothing asked for are refused by their path`() throws {
     var reader = try Self.reader(#"{"amount":5,"amuont_max":6,"fee":{"amount":1,"extra":2}}"#)
-    _ = try reader.amountText("amount")
+    _ = try reader.required("amount", reader.optionalAmountText("amount"))
     let outer = try #require(throws: JSONError.self) { try reader.finish() }
     #expect(outer.code == .unknownField)
     #expect(outer.field == "amuont_max")
     let inner = try #require(throws: JSONError.self) {
-      try reader.optionalObject("fee") { fee throws(JSONError) in try fee.amountText("amount") }
+      try reader.optionalObject("fee") { fee throws(JSONError) in
+        try fee.required("amount", fee.optionalAmountText("amount"))
+      }
     }
     #expect(inner.code == .unknownField)
     #expect(inner.field == "fee.extra")
     let wrong = try #require(throws: JSONError.self) {
-      try reader.optionalObject("fee") { fee throws(JSONError) in try fee.asciiId("amount") }
+      try reader.optionalObject("fee") { fee throws(JSONError) in
+        try fee.required("amount", fee.optionalAsciiId("amount"))
+      }
     }
     #expect(wrong.code == .wrongType)
     #expect(wrong.field == "fee.amount")
@@ -278,12 +286,12 @@ import Testing
   @Test func `a money command is read whole`() throws {
     let text = #"{"to":"w_1","amount":0.10,"memo":null,"metadata":{"k":[1]},"fee":{"amount":"1"}}"#
     var reader = try Self.reader(text)
-    #expect(try reader.asciiId("to") == "w_1")
-    #expect(try reader.amountText("amount") == "0.10")
+    #expect(try reader.required("to", reader.optionalAsciiId("to")) == "w_1")
+    #expect(try reader.required("amount", reader.optionalAmountText("amount")) == "0.10")
     #expect(try reader.optionalString("memo", bytes: 0...10) == nil)
     #expect(try reader.optionalObject("metadata") == ["k": .array([.number("1")])])
     let fee = try reader.optionalObject("fee") { fee throws(JSONError) in
-      try fee.amountText("amount")
+      try fee.required("amount", fee.optionalAmountText("amount"))
     }
     #expect(fee == "1")
     try reader.finish()

@@ -2,7 +2,6 @@
 
 // statfs, which the Swift overlay of the C library leaves out.
 #if defined(__linux__)
-#include <sys/prctl.h>
 #include <sys/vfs.h>
 #endif
 #include <stddef.h>
@@ -15,11 +14,11 @@ static inline void cledger_prefetch(const void *_Nullable address) {
 
 /// Has the system write no image of this process's memory. Here because Swift cannot call prctl,
 /// which takes any number of arguments.
-static inline void cledger_forbid_core_dumps(void) {
-#if defined(__linux__)
-  (void)prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
-#endif
-}
+void cledger_forbid_core_dumps(void);
+
+/// Has the process end with `code` and `sentence` on stderr where it touches memory that it may
+/// not, or a C library aborts it. The sentence must live as long as the process.
+void cledger_explain_crashes(const char *_Nonnull sentence, int code);
 
 /// Returns `new_bytes` of page-backed memory that keeps the first `old_bytes` of `old`; what is
 /// added reads as zero. A null `old` (with `old_bytes` 0) makes a new mapping. The block may move:

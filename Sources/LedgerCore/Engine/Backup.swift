@@ -21,13 +21,13 @@ extension Engine {
   ///
   /// The copy is checked as ``verify(progress:)`` checks, before it gets its name.
   /// - `progress`: gets the number of events checked so far.
-  /// - Throws: ``LedgerFailure/readFailed(_:)`` where the directory is there, where it cannot be
+  /// - Throws: ``LedgerFailure/writeFailed(_:)`` where the directory is there, where it cannot be
   ///   written, or where the copy is not whole, which says what is wrong with the ledger.
   /// - Complexity: O(events); blocks. Memory as much again as the state, for the check.
   public func backup(
     to directory: String, progress: (Int) -> Void = { _ in }
   ) throws(LedgerFailure) -> Backup {
-    try withLog { log throws(StorageError) in
+    try withLog(or: LedgerFailure.writeFailed) { log throws(StorageError) in
       guard !File.exists(directory) else {
         throw .refused("\(directory) is there already; name one that is not")
       }

@@ -54,6 +54,8 @@ public final class Engine: Sendable {
     /// Gets a sentence about what is not as it should be and harms nothing: a snapshot that is
     /// passed over. Called on any thread.
     public var onWarning: @Sendable (String) -> Void = { _ in }
+    /// Gets how many events were folded at opening, and how many there are to fold, now and then.
+    public var onOpening: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
     /// How many keys make a run on disk, where a test says so.
     package var keysPerRun: Int?
     /// How long a caller waits for room on a full disk before the outcome is told to be unknown.
@@ -78,7 +80,8 @@ public final class Engine: Sendable {
 
   /// Opens the ledger in `directory`, or creates it.
   ///
-  /// Folds the log from its start, so the time grows with it.
+  /// Begins at the newest snapshot of the state, and folds what the log has after it: about 10
+  /// million events a second. Without a snapshot that is all of it.
   /// - Throws: ``StorageError/locked(holder:)`` where another process has it open,
   ///   ``StorageError/damaged(_:)`` where bytes are not the ones that were written,
   ///   ``StorageError/refused(_:)`` where it is another kind of ledger or directory.
@@ -157,6 +160,9 @@ public final class Engine: Sendable {
     shared.finished.signal()
     shared.log.withLock { $0 = nil }
   }
+
+  /// Whether the disk is so full that nothing new is begun.
+  public var isStorageShort: Bool { housekeeping.isStorageShort }
 
   /// Whether the clock is so far ahead of the time that passed that commands are refused.
   public var isClockAhead: Bool { shared.clock.now() == nil }
@@ -387,13 +393,14 @@ public final class Engine: Sendable {
   }
 
   func withLog<Value>(
+    or failure: (StorageError) -> LedgerFailure = LedgerFailure.readFailed,
     _ body: (EventLog) throws(StorageError) -> Value
   ) throws(LedgerFailure) -> Value {
     guard let log = shared.log.withLock({ $0 }) else { throw .closed }
     do throws(StorageError) {
       return try body(log)
     } catch {
-      throw .readFailed(error)
+      throw failure(error)
     }
   }
 }

@@ -38,7 +38,7 @@ package struct Tape: Sendable {
   ) throws(StorageError) {
     precondition(first.isSome)
     guard first <= last else { return }
-    _ = try log.walkBlocks(from: first, countMax: blockCountMax, checksum: false) {
+    _ = try log.walkBlocks(from: first, countMax: blockCountMax, checking: .unread) {
       header, bytes throws(StorageError) in
       let skip = first > header.first ? Int(first.rawValue - header.first.rawValue) : 0
       for index in skip..<header.count {

@@ -30,6 +30,9 @@ final class Housekeeping: Sendable {
     seconds = max(options.snapshotSeconds, 1)
   }
 
+  /// Whether new obligations are refused for want of room.
+  var isStorageShort: Bool { reserve.room != .ample }
+
   /// Starts the thread.
   func start(_ log: EventLog) {
     worker.withLock { $0 = Worker(name: "housekeeping") { [self] in run(log) } }

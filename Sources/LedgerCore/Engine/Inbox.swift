@@ -110,6 +110,8 @@ public enum LedgerFailure: Error, Hashable, Sendable, CustomStringConvertible {
   case ledgerFailed(StorageError)
   /// A read of the log failed, and found this; the engine goes on.
   case readFailed(StorageError)
+  /// A file beside the log could not be written, a backup or a snapshot; the engine goes on.
+  case writeFailed(StorageError)
   /// The engine was closed.
   case closed
   /// 65,536 commands and reads are waiting; ask again later. For reads only: a command is refused
@@ -125,6 +127,7 @@ public enum LedgerFailure: Error, Hashable, Sendable, CustomStringConvertible {
     case .outcomeUnknown: "the outcome is unknown: ask again with the same idempotency key"
     case .ledgerFailed(let error): "the ledger stopped: \(error)"
     case .readFailed(let error): "the log could not be read: \(error)"
+    case .writeFailed(let error): "it could not be written: \(error)"
     case .closed: "the ledger is closed"
     case .queueFull: "too much is waiting; ask again later"
     case .storageFull: "the disk is full; ask again when it has room"

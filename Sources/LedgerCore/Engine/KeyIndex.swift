@@ -1,7 +1,7 @@
 /// Which idempotency keys were used, and by which event: for ever, in bounded memory (`design.md`
 /// 4.11).
 ///
-///     recent ──full──▶ frozen ──written beside the engine──▶ runs on disk ──eight by eight──▶ longer
+///     recent ──full──▶ frozen ──written beside the engine──▶ runs on disk ──by eights──▶ longer
 ///
 /// Holds 64 of a fingerprint's 128 bits, so every hit is only a candidate that the caller confirms
 /// in the log.

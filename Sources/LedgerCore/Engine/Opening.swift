@@ -7,7 +7,8 @@ struct Opening: ~Copyable {
   var batch: Batch
   let preparation: Preparation
 
-  /// Locks the directory, checks it, creates the ledger where it may, and folds the log.
+  /// Locks the directory, checks it, creates the ledger where it may, and folds the log from the
+  /// newest snapshot on.
   init(_ path: String, _ options: Engine.Options) throws(StorageError) {
     let directory = try DataDirectory(path, mayCreate: options.mayCreate)
     let hadData = File.exists(directory.dataFile)
@@ -121,14 +122,18 @@ struct Opening: ~Copyable {
 
     let snapshots = Snapshots(
       directory: directory.snapshots, ledger: id, warn: options.onWarning)
-    let start = try snapshots.newest(log, upTo: head.last)
-    var ledger = start.ledger
-    var position = start.position
+    let newest = try snapshots.newest(log, upTo: head.last)
+    var ledger = newest.ledger
+    var position = newest.position
     var keys = try KeyIndex(
       Self.shelf(directory, id, options), log, upTo: head.last, undo: ledger.undo)
     try Replay.keys(
       log, from: EventNumber(keys.last.rawValue + 1), before: position.next, into: &keys)
-    while try Replay.fold(log, into: &ledger, &keys, &position, upTo: head.last) {}
+    let start = position.next.rawValue
+    while try Replay.fold(log, into: &ledger, &keys, &position, upTo: head.last) {
+      options.onOpening(
+        Int(position.next.rawValue - start), Int(head.last.rawValue + 1 - start))
+    }
     guard position.next.rawValue == head.last.rawValue + 1, position.time == head.time,
       position.root == tree.root
     else {
@@ -216,7 +221,9 @@ struct Opening: ~Copyable {
       guard key.count == 32 else { throw .refused("\(path) is \(key.count) bytes long, not 32") }
       return key
     }
-    guard mayCreate else { throw .refused("\(path) is missing: nothing sealed can be opened") }
+    guard mayCreate else {
+      throw .refused("\(path) is missing, and no other file with the master key was named")
+    }
     let key = Random.bytes(32)
     try File.create(path, key)
     return key

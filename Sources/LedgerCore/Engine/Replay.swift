@@ -18,7 +18,7 @@ enum Replay {
   ) throws(StorageError) -> Bool {
     let start = position.next
     guard start <= end else { return false }
-    _ = try log.walkBlocks(from: start, countMax: blockCount, checksum: true) {
+    _ = try log.walkBlocks(from: start, countMax: blockCount, checking: .every) {
       header, bytes throws(StorageError) in
       guard header.first == position.next else {
         throw .damaged("block \(header.first) stands where event \(position.next) belongs")
@@ -37,7 +37,7 @@ enum Replay {
   ) throws(StorageError) {
     var next = first
     while next < end {
-      next = try log.walkBlocks(from: next, countMax: 64, checksum: true) {
+      next = try log.walkBlocks(from: next, countMax: 64, checking: .every) {
         header, bytes throws(StorageError) in
         guard header.first < end else { return false }
         for index in 0..<header.count {

@@ -71,16 +71,16 @@ struct Snapshots: Sendable {
   func newest(_ log: EventLog, upTo head: EventNumber) throws(StorageError) -> Loaded {
     for number in numbers() {
       do throws(StorageError) {
-        return try load(number, log, upTo: head)
+        let loaded = try load(number, log, upTo: head)
+        guard number > head else { return loaded }
       } catch {
-        if case .damaged(let what) = error, what.hasPrefix(Self.lost) { throw error }
         warn("snapshot \(number) is passed over: \(error)")
+        continue
       }
+      throw .damaged("the log lost events: snapshot \(number) has seen more than \(head)")
     }
     return Loaded()
   }
-
-  private static let lost = "the log lost events"
 
   private func load(
     _ number: EventNumber, _ log: EventLog, upTo end: EventNumber
@@ -95,11 +95,8 @@ struct Snapshots: Sendable {
     var loaded = Loaded()
     try loaded.ledger.load(from: &reader)
     try reader.finish()
-    guard head.last <= end else {
-      throw .damaged("\(Self.lost): snapshot \(number) has seen more than \(end)")
-    }
     let root = try MerkleTree(size: head.last.rawValue, peaks: head.peaks).root
-    guard try log.root(at: head.last) == root else {
+    if number <= end, try log.root(at: number) != root {
       throw .damaged("its tree is not the log's at event \(number)")
     }
     loaded.ledger.rebuildIndexes()
@@ -206,7 +203,9 @@ extension Engine {
   /// newest one where nothing came since. Blocks.
   /// - Complexity: O(state + events since the newest snapshot); memory as much again as the state.
   public func makeSnapshot() throws(LedgerFailure) -> Snapshot {
-    try withLog { log throws(StorageError) in try housekeeping.makeSnapshot(log) }
+    try withLog(or: LedgerFailure.writeFailed) { log throws(StorageError) in
+      try housekeeping.makeSnapshot(log)
+    }
   }
 
   /// Removes all snapshots but the newest `count` (at least one) and the newest of each month;
@@ -219,7 +218,7 @@ extension Engine {
     do throws(StorageError) {
       for snapshot in surplus { try housekeeping.snapshots.remove(snapshot) }
     } catch {
-      throw .readFailed(error)
+      throw .writeFailed(error)
     }
     return surplus
   }

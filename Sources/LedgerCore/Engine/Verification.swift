@@ -119,7 +119,7 @@ private struct Verifier: ~Copyable {
     _ log: EventLog, _ preparation: Preparation
   ) throws(StorageError) {
     let start = position.next
-    _ = try log.walkBlocks(from: start, countMax: 8, checksum: true) {
+    _ = try log.walkBlocks(from: start, countMax: 8, checking: .every) {
       header, bytes throws(StorageError) in
       // What was committed since the check began is not its concern.
       guard header.first <= head else { return false }

@@ -23,16 +23,17 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
   /// An asset's code or scale is not one, or 65,535 assets exist.
   case assetInvalid = 9
 
-  /// The disk is nearly full: nothing new is begun, what ends an obligation still goes through.
-  case storageFull = 12
-  /// The wall clock jumped ahead of the time that passed, and nobody accepted it yet.
-  case clockAhead = 13
-
   // Of amounts.
   /// The amount is zero or negative.
   case amountNotPositive = 10
   /// The amount, or a sum that it leads to, is beyond what the ledger counts.
   case amountOutOfRange = 11
+
+  // Of the machine.
+  /// The disk is nearly full: nothing new is begun, what ends an obligation still goes through.
+  case storageFull = 12
+  /// The wall clock jumped ahead of the time that passed, and nobody accepted it yet.
+  case clockAhead = 13
 
   // Identity.
   /// No such tenant.

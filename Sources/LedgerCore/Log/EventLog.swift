@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -21,8 +23,25 @@ final class EventLog: Sendable {
   static let format: UInt32 = 1
 
   let environment: Environment
+  /// Blocks whose checksum was looked at since the log was opened.
+  private let checked = Mutex<Set<UInt64>>([])
+  private static let checkedCountMax = 1 << 16
 
   init(_ environment: Environment) { self.environment = environment }
+
+  /// The header of a block, after checking the block's checksum where that was not done yet.
+  private func header(of block: RawSpan, key: Key) throws(StorageError) -> Block.Header {
+    let isChecked = checked.withLock { $0.contains(key.first) }
+    let header = try Block.header(
+      of: block, key: EventNumber(key.first), checksum: !isChecked)
+    if !isChecked {
+      checked.withLock { checked in
+        if checked.count == Self.checkedCountMax { checked.removeAll(keepingCapacity: true) }
+        checked.insert(key.first)
+      }
+    }
+    return header
+  }
 
   /// Where the `tree` database has a node.
   static func key(of node: MerkleTree.Node) -> Key { Key(node.end, node.level) }
@@ -43,7 +62,8 @@ final class EventLog: Sendable {
     }
   }
 
-  /// Hands the frame of an event to `body`; `nil` where the log has none of this number.
+  /// Hands the frame of an event to `body`; `nil` where the log has none of this number. The first
+  /// read of a block checks all of it: some 60 microseconds for a full one.
   func withFrame<Result>(
     _ number: EventNumber, _ body: (RawSpan) throws(StorageError) -> Result
   ) throws(StorageError) -> Result? {
@@ -52,7 +72,7 @@ final class EventLog: Sendable {
       try transaction.walk(
         Self.blocks, from: .atOrBefore(Key(number.rawValue))
       ) { key, bytes throws(StorageError) in
-        let header = try Block.header(of: bytes, key: EventNumber(key.first), checksum: false)
+        let header = try header(of: bytes, key: key)
         guard number.isSome, number >= header.first, number <= header.last else { return false }
         let index = Int(number.rawValue - header.first.rawValue)
         result = try body(try Block.frame(index, of: header, in: bytes))
@@ -62,10 +82,20 @@ final class EventLog: Sendable {
     }
   }
 
+  /// Which blocks of a walk have their checksum looked at.
+  enum Checking {
+    /// All of them.
+    case every
+    /// Those that were not read before.
+    case unread
+    /// None: they were written by this process a moment ago, or only their headers count.
+    case none
+  }
+
   /// Hands the blocks from the one that holds `first` on to `body`, in order, until it answers
   /// false or `countMax` were seen. Answers where to go on: the number after the last event seen.
   func walkBlocks(
-    from first: EventNumber, countMax: Int, checksum: Bool,
+    from first: EventNumber, countMax: Int, checking: Checking,
     _ body: (Block.Header, RawSpan) throws(StorageError) -> Bool
   ) throws(StorageError) -> EventNumber {
     var next = first
@@ -74,7 +104,11 @@ final class EventLog: Sendable {
       try transaction.walk(
         Self.blocks, from: .atOrBefore(Key(first.rawValue))
       ) { key, bytes throws(StorageError) in
-        let header = try Block.header(of: bytes, key: EventNumber(key.first), checksum: checksum)
+        let header =
+          checking == .unread
+          ? try header(of: bytes, key: key)
+          : try Block.header(
+            of: bytes, key: EventNumber(key.first), checksum: checking == .every)
         guard header.last >= first else { return true }
         guard header.first <= next else {
           throw .damaged("the log has no events from \(next) to \(header.first)")
@@ -90,7 +124,7 @@ final class EventLog: Sendable {
   /// The root of the tree after event `last`, which must be a block's last; `nil` where it is not.
   func root(at last: EventNumber) throws(StorageError) -> Digest32? {
     var root: Digest32?
-    _ = try walkBlocks(from: last, countMax: 1, checksum: false) { header, _ throws(StorageError) in
+    _ = try walkBlocks(from: last, countMax: 1, checking: .none) { header, _ throws(StorageError) in
       if header.last == last { root = header.root }
       return false
     }
@@ -102,7 +136,7 @@ final class EventLog: Sendable {
     var events: [Recorded] = []
     guard limit > 0 else { return [] }
     let start = max(first, EventNumber(1))
-    _ = try walkBlocks(from: start, countMax: limit, checksum: false) {
+    _ = try walkBlocks(from: start, countMax: limit, checking: .unread) {
       header, bytes throws(StorageError) in
       let skip = start > header.first ? Int(start.rawValue - header.first.rawValue) : 0
       for index in skip..<header.count where events.count < limit {

@@ -111,7 +111,7 @@ extension Problem {
       self.init(
         .outcomeUnknown,
         "Send the same request with the same idempotency key; it may have been done.")
-    case .ledgerFailed, .closed, .queueFull, .storageFull, .readFailed:
+    case .ledgerFailed, .closed, .queueFull, .storageFull, .readFailed, .writeFailed:
       self.init(reading: failure)
     }
   }
@@ -123,6 +123,9 @@ extension Problem {
       self.init(.unavailable, "Try again later; the ledger is stopping and did nothing.")
     case .readFailed:
       self.init(.internalError, "Tell the operator: what was asked for cannot be read any more.")
+    // Only administrators have anything written beside the log; they see why, paths and all.
+    case .writeFailed(let why):
+      self.init(.notWritten, "Mend this first: \(why).")
     case .queueFull:
       self.init(.queueFull, "Try again in a second; too much is waiting and nothing was done.")
     case .storageFull:

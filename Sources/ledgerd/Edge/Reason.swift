@@ -61,7 +61,7 @@ enum Reason: String, CaseIterable, Sendable {
   case clockAhead = "clock_ahead"
   case projectionBehind = "projection_behind"
   case unavailable = "unavailable"
-  case backupFailed = "backup_failed"
+  case notWritten = "not_written"
   case internalError = "internal_error"
 }
 
@@ -96,6 +96,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
   case clockAhead = "CLOCK_AHEAD"
   case projectionBehind = "PROJECTION_BEHIND"
   case unavailable = "UNAVAILABLE"
+  case notWritten = "NOT_WRITTEN"
   case internalError = "INTERNAL_ERROR"
 }
 
@@ -195,7 +196,7 @@ extension Reason {
     case .clockAhead: Terms(503, .clockAhead, .retryLater, "The ledger's clock jumped ahead")
     case .projectionBehind: Terms(503, .projectionBehind, .retryLater, "The view is behind")
     case .unavailable: Terms(503, .unavailable, .retryLater, "The ledger is not available")
-    case .backupFailed: Terms(409, .invalidField, .fixRequest, "The backup was not made")
+    case .notWritten: Terms(409, .notWritten, .fixRequest, "It was not written")
     case .internalError: Terms(500, .internalError, .stop, "Our mistake")
     }
   }

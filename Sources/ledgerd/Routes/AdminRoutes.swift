@@ -35,6 +35,7 @@ enum AdminRoutes {
       Property("counts", .any, "How much there is of everything, by name."),
       Property("projections", .whole(0...Int.max), "The newest event that the views have seen."),
       Property("clock_ahead", .flag, "Whether commands are refused since the clock jumped."),
+      Property("storage_short", .flag, "Whether nothing new is begun since the disk is full."),
       Property("hosting", .choice(Settings.Hosting.allCases.map(\.rawValue)), "Where it runs."),
     ],
     handle: { call throws(Problem) in try await status(call) })
@@ -99,7 +100,7 @@ enum AdminRoutes {
       Property("time", .time, "When that event was recorded."),
       Property("bytes", .whole(1...Int.max), "The size of its data file."),
     ],
-    errors: [.backupFailed], handle: { call throws(Problem) in try await backup(call) })
+    errors: [.notWritten], handle: { call throws(Problem) in try await backup(call) })
 
   static let acceptClock = Route(
     method: .post, path: "/admin/clock", name: "adminAcceptClock",
@@ -140,10 +141,6 @@ enum AdminRoutes {
       members.integer("bytes", backup.byteCount)
       return Answer(members.json)
     } catch {
-      // Administrators see why, paths and all.
-      if case .readFailed(let why) = error {
-        throw Problem(.backupFailed, field: directory.property.name, "Mend this first: \(why).")
-      }
       throw Problem(reading: error)
     }
   }
@@ -162,6 +159,7 @@ enum AdminRoutes {
     members.value("counts", view(counts))
     members.integer("projections", backend.projections.position.rawValue)
     members.bool("clock_ahead", backend.engine.isClockAhead)
+    members.bool("storage_short", backend.engine.isStorageShort)
     members.string("hosting", backend.settings.hosting.rawValue)
     return Answer(members.json)
   }

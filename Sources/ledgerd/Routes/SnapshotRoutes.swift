@@ -24,7 +24,7 @@ enum SnapshotRoutes {
   static let create = Route(
     method: .post, path: "/admin/snapshots", name: "adminMakeSnapshot",
     summary: "Makes a snapshot of everything that is durable now.", who: .administrator, body: [],
-    answer: snapshot,
+    answer: snapshot, errors: [.notWritten],
     handle: { call throws(Problem) in
       let engine = call.backend.engine
       do throws(LedgerFailure) {
@@ -43,6 +43,7 @@ enum SnapshotRoutes {
     summary: "Removes all but the newest, and the newest of each month.", who: .administrator,
     body: [keep, isDryRun],
     answer: [Property("snapshots", .list(snapshot), "Those removed, or that would be.")],
+    errors: [.notWritten],
     handle: { call throws(Problem) in
       do throws(LedgerFailure) {
         return Answer(
