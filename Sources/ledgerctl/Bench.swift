@@ -31,6 +31,9 @@ struct Bench: LedgerCommand {
   var batch = 8_190
   @Option(help: "Zipf exponent of the wallets' popularity; 0 spreads evenly.")
   var hot = 0.0
+  @Option(
+    help: "Make a snapshot every so many events, as ledgerd does every 4 million; 0 for none.")
+  var snapshotEvents = 0
   @Flag(help: "Write one JSON object.")
   var json = false
   @Flag(help: "Leave the scratch ledger behind.")
@@ -52,8 +55,7 @@ struct Bench: LedgerCommand {
     let progress = Progress("bench", total: wallets * 2 + payments)
     let memoryBefore = Memory.residentByteCount
     var options = Engine.Options()
-    // Made on demand below, so that runs of any length are measured alike.
-    options.snapshotEventCount = 0
+    options.snapshotEventCount = snapshotEvents
     let engine = try Engine.open(data, options)
     let numbers = try open(wallets, in: engine, progress)
     let memoryByteCount = Memory.residentByteCount - memoryBefore
@@ -73,8 +75,10 @@ struct Bench: LedgerCommand {
     }
     let events = engine.head.rawValue - eventsBefore
     let byteCount = Self.byteCount(of: data + "/log/data.mdb") - byteCountBefore
+    measured.snapshotCount = engine.snapshots().count
     engine.close()
-    let folded = try Self.reopen(data)
+    measured.openSeconds = try Self.open(data, options).seconds
+    let folded = try Self.fold(data)
     progress.finish()
     let report = Report(
       measured, batch: batch, wallets: wallets, hot: hot, events: Int(events), bytes: byteCount,
@@ -143,17 +147,26 @@ struct Bench: LedgerCommand {
     }
   }
 
-  /// Opens the ledger again, folding all of it, every key into memory: how fast is the fold?
-  private static func reopen(_ data: String) throws -> Double {
-    try? FileManager.default.removeItem(atPath: data + "/index")
+  /// How long opening takes.
+  private static func open(_ data: String, _ options: Engine.Options) throws -> Duration {
+    let start = ContinuousClock.now
+    let engine = try Engine.open(data, options)
+    defer { engine.close() }
+    return ContinuousClock.now - start
+  }
+
+  /// Opens the ledger again, folding all of it, every key into memory: how many events a second?
+  private static func fold(_ data: String) throws -> Double {
+    for part in ["/index", "/snapshots"] {
+      try? FileManager.default.removeItem(atPath: data + part)
+    }
     var options = Engine.Options()
     options.snapshotEventCount = 0
     options.keysPerRun = .max
-    let start = ContinuousClock.now
-    let engine = try Engine.open(data, options)
-    let seconds = (ContinuousClock.now - start).seconds
-    defer { engine.close() }
-    return Double(engine.head.rawValue) / seconds
+    let events = Guarded(0)
+    options.onOpening = { done, _ in events.with { $0 = done } }
+    let seconds = try open(data, options).seconds
+    return Double(events.with { $0 }) / seconds
   }
 
   private static func byteCount(of path: String) -> Int {
@@ -219,6 +232,8 @@ extension Bench {
     var growing: [Duration] = []
     var preallocated: [Duration] = []
     var refused = 0
+    var snapshotCount = 0
+    var openSeconds = 0.0
     var cpuMicroseconds = 0.0
   }
 }

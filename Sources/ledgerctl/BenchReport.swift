@@ -92,6 +92,7 @@ extension Bench {
     var hot: Double
     var p50Us: Double
     var p99Us: Double
+    var maxUs: Double
     var rawP50Us: Double
     var rawP99Us: Double
     var events: Int
@@ -101,6 +102,9 @@ extension Bench {
     var cpuUsPerPayment: Double
     var memoryBytesPerWallet: Double
     var foldEventsPerSecond: Double
+    /// Opening it again as it was left, with the snapshots and runs of keys that were made.
+    var openSeconds: Double
+    var snapshots: Int
 
     func table() -> String {
       let rows = [
@@ -120,7 +124,8 @@ extension Bench {
           + "\(refused) refused",
         "\(Self.whole(bytesPerPayment)) bytes of disk and \(Self.two(cpuUsPerPayment)) us of CPU "
           + "a payment, \(Self.whole(memoryBytesPerWallet)) bytes of memory a wallet",
-        "opened again by folding \(Self.whole(foldEventsPerSecond)) events/s",
+        "opened again in \(Self.two(openSeconds)) s with \(snapshots) snapshots; without any by "
+          + "folding \(Self.whole(foldEventsPerSecond)) events/s",
       ]
       return text.joined(separator: "\n")
     }
@@ -147,6 +152,7 @@ extension Bench.Report {
     self.hot = hot
     p50Us = Self.quantile(measured.engine, 0.5)
     p99Us = Self.quantile(measured.engine, 0.99)
+    maxUs = Self.quantile(measured.engine, 1)
     rawP50Us = Self.quantile(measured.growing, 0.5)
     rawP99Us = Self.quantile(measured.growing, 0.99)
     self.events = events
@@ -156,6 +162,8 @@ extension Bench.Report {
     cpuUsPerPayment = measured.cpuMicroseconds / Double(payments)
     memoryBytesPerWallet = memoryPerWallet
     foldEventsPerSecond = fold
+    openSeconds = measured.openSeconds
+    snapshots = measured.snapshotCount
   }
 
   private static func rate(_ durations: [Duration], _ batch: Int) -> Double {
