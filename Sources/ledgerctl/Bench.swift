@@ -15,7 +15,7 @@ struct Bench: LedgerCommand {
     discussion: """
       Makes a scratch ledger in DIR, opens and funds wallets, and then submits payments in spans \
       of --batch: each with an idempotency key, a fee and every check, decided by one thread and \
-      durable in LMDB when the span is answered. In turn with it, the same number of bytes in the \
+      durable in LMDB when its span is answered. In turn with it, the same number of bytes in the \
       same pieces goes to a plain file by write and fdatasync: to one that starts empty and grows \
       (ratio), and to one that was written full before (ratio_preallocated). Requests are made \
       before the clock starts, as callers on other cores would.
@@ -29,6 +29,8 @@ struct Bench: LedgerCommand {
   var wallets = 1_000_000
   @Option(help: "How many payments are submitted, and made durable, at once: 1 to 8192.")
   var batch = 8_190
+  @Option(help: "How many spans are in flight at once: 1 waits for each, 2 keeps the engine busy.")
+  var inFlight = 2
   @Option(help: "Zipf exponent of the wallets' popularity; 0 spreads evenly.")
   var hot = 0.0
   @Option(
@@ -43,6 +45,7 @@ struct Bench: LedgerCommand {
     guard (1...8_192).contains(batch) else { throw ValidationError("--batch is 1 to 8192") }
     guard wallets >= 2 else { throw ValidationError("--wallets is at least 2") }
     guard payments >= batch else { throw ValidationError("--payments is at least --batch") }
+    guard (1...8).contains(inFlight) else { throw ValidationError("--in-flight is 1 to 8") }
     guard hot >= 0 && hot < 5 else { throw ValidationError("--hot is 0 to 5") }
   }
 
@@ -81,7 +84,8 @@ struct Bench: LedgerCommand {
     let folded = try Self.fold(data)
     progress.finish()
     let report = Report(
-      measured, batch: batch, wallets: wallets, hot: hot, events: Int(events), bytes: byteCount,
+      measured, batch: batch, inFlight: inFlight, wallets: wallets, hot: hot, events: Int(events),
+      bytes: byteCount,
       memoryPerWallet: Double(memoryByteCount) / Double(wallets), fold: folded)
     if json { return try printJSON(report) }
     print(report.table())
@@ -135,16 +139,56 @@ struct Bench: LedgerCommand {
     _ spans: Int, _ engine: Engine, _ load: inout Load, _ measured: inout Measured,
     _ progress: Progress
   ) throws {
-    for _ in 0..<spans {
-      let requests = (0..<batch).map { _ in load.payment() }
-      let start = ContinuousClock.now
-      let cpu = clock()
-      let outcomes = try engine.submitAndWait(requests)
-      measured.cpuMicroseconds += Double(clock() - cpu)
-      measured.engine.append(ContinuousClock.now - start)
-      for outcome in outcomes where outcome.recorded == nil { measured.refused += 1 }
-      progress.advance(batch)
+    // Made ahead a few at a time, and the clock stands still meanwhile.
+    var left = spans
+    while left > 0 {
+      let count = min(left, max(32, 65_536 / batch))
+      let made = (0..<count).map { _ in (0..<batch).map { _ in load.payment() } }
+      try submit(made, engine, &measured)
+      progress.advance(count * batch)
+      left -= count
     }
+  }
+
+  /// What became of spans that were submitted.
+  private struct Answered {
+    var latencies: [Duration] = []
+    var refused = 0
+    var failure: LedgerFailure?
+  }
+
+  /// Submits spans, so many at once, and waits for all of them.
+  private func submit(
+    _ spans: [[Request]], _ engine: Engine, _ measured: inout Measured
+  ) throws {
+    let free = DispatchSemaphore(value: inFlight)
+    let answered = Guarded(Answered())
+    let start = ContinuousClock.now
+    let cpu = clock()
+    for span in spans {
+      free.wait()
+      let submitted = ContinuousClock.now
+      engine.submit(span) { result in
+        let latency = ContinuousClock.now - submitted
+        answered.with { answered in
+          answered.latencies.append(latency)
+          switch result {
+          case .success(let outcomes):
+            for outcome in outcomes where outcome.recorded == nil { answered.refused += 1 }
+          case .failure(let failure): answered.failure = failure
+          }
+        }
+        free.signal()
+      }
+    }
+    for _ in 0..<inFlight { free.wait() }
+    measured.engineTime += ContinuousClock.now - start
+    measured.cpuMicroseconds += Double(clock() - cpu)
+    for _ in 0..<inFlight { free.signal() }
+    let all = answered.with { $0 }
+    if let failure = all.failure { throw failure }
+    measured.engine += all.latencies
+    measured.refused += all.refused
   }
 
   /// How long opening takes.
@@ -229,6 +273,8 @@ extension Bench {
   struct Measured {
     var batch: Int
     var engine: [Duration] = []
+    /// From the first span of a row to the last answer, added up.
+    var engineTime = Duration.zero
     var growing: [Duration] = []
     var preallocated: [Duration] = []
     var refused = 0

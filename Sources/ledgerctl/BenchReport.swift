@@ -87,6 +87,7 @@ extension Bench {
     var ratio: Double
     var ratioPreallocated: Double
     var batch: Int
+    var inFlight: Int
     var payments: Int
     var wallets: Int
     var hot: Double
@@ -120,7 +121,8 @@ extension Bench {
         Table.render(rows),
         "ratio \(Self.two(ratio)) of the growing file, "
           + "\(Self.two(ratioPreallocated)) of the preallocated",
-        "\(payments) payments in batches of \(batch) between \(wallets) wallets, hot \(hot), "
+        "\(payments) payments in batches of \(batch), \(inFlight) in flight, "
+          + "between \(wallets) wallets, hot \(hot), "
           + "\(refused) refused",
         "\(Self.whole(bytesPerPayment)) bytes of disk and \(Self.two(cpuUsPerPayment)) us of CPU "
           + "a payment, \(Self.whole(memoryBytesPerWallet)) bytes of memory a wallet",
@@ -137,16 +139,18 @@ extension Bench {
 
 extension Bench.Report {
   init(
-    _ measured: Bench.Measured, batch: Int, wallets: Int, hot: Double, events: Int, bytes: Int,
+    _ measured: Bench.Measured, batch: Int, inFlight: Int, wallets: Int, hot: Double, events: Int,
+    bytes: Int,
     memoryPerWallet: Double, fold: Double
   ) {
     let payments = measured.engine.count * batch
-    paymentsPerSecond = Self.rate(measured.engine, batch)
+    paymentsPerSecond = Double(payments) / measured.engineTime.seconds
     rawPaymentsPerSecond = Self.rate(measured.growing, batch)
     rawPreallocatedPaymentsPerSecond = Self.rate(measured.preallocated, batch)
     ratio = paymentsPerSecond / rawPaymentsPerSecond
     ratioPreallocated = paymentsPerSecond / rawPreallocatedPaymentsPerSecond
     self.batch = batch
+    self.inFlight = inFlight
     self.payments = payments
     self.wallets = wallets
     self.hot = hot

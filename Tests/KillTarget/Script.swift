@@ -1,6 +1,8 @@
+import Dispatch
 import Faults
 import Foundation
 import LedgerCore
+import Synchronization
 
 /// Fifty payments, one after the other, with a fault at one of the system calls that they make.
 ///
@@ -11,10 +13,14 @@ struct Script {
   static let keys = (0..<50).map { "\($0 % 5 == 4 ? "t" : "p")-script-\($0)" }
 
   private let directory: String
+  /// All fifty are sent before the first is answered, so that batches are committed while others
+  /// are decided.
+  private let isBurst: Bool
 
   /// `fault`: none, exit, torn, eio, eio-on, enospc or enospc-on, and `at` which call.
-  init(_ directory: String, fault: String, at call: Int) throws {
+  init(_ directory: String, fault: String, at call: Int, isBurst: Bool = false) throws {
     self.directory = directory
+    self.isBurst = isBurst
     try Self.arm(directory, fault, at: call)
   }
 
@@ -42,6 +48,7 @@ struct Script {
   /// Without a fault, and with a trace of every call in a file.
   init(_ directory: String, trace: String) {
     self.directory = directory
+    isBurst = false
     unsafe faults_record(directory, trace)
   }
 
@@ -51,11 +58,34 @@ struct Script {
     options.patience = .milliseconds(150)
     let engine = try Engine.open(directory, options)
     let workload = try Workload(engine)
-    for key in Self.keys {
-      while try !say(key, engine, workload.request(key)) { faults_disarm() }
+    if isBurst {
+      var left = Self.keys
+      while !left.isEmpty {
+        left = try burst(left, workload)
+        if !left.isEmpty { faults_disarm() }
+      }
+    } else {
+      for key in Self.keys {
+        while try !say(key, engine, workload.request(key)) { faults_disarm() }
+      }
     }
     engine.close()
     Victim.say("calls \(faults_count())")
+  }
+
+  /// Sends all keys at once; answers those that were not done, and throws where the ledger failed.
+  private func burst(_ keys: [String], _ workload: Workload) throws -> [String] {
+    let heard = Heard()
+    let isAnswered = DispatchSemaphore(value: 0)
+    for key in keys {
+      workload.engine.submit(try workload.request(key)) { result in
+        heard.take(key, result)
+        isAnswered.signal()
+      }
+    }
+    for _ in keys { isAnswered.wait() }
+    if let failure = heard.failure { throw failure }
+    return keys.filter { !heard.isDone($0) }
   }
 
   /// Whether it was done.
@@ -75,5 +105,28 @@ struct Script {
       Victim.say("unknown \(key)")
     }
     return false
+  }
+}
+
+/// What was answered to the keys of a burst, on whichever thread.
+private final class Heard: Sendable {
+  private let state = Mutex<(done: Set<String>, failure: LedgerFailure?)>(([], nil))
+
+  var failure: LedgerFailure? { state.withLock { $0.failure } }
+
+  func isDone(_ key: String) -> Bool { state.withLock { $0.done.contains(key) } }
+
+  func take(_ key: String, _ result: Result<Outcome, LedgerFailure>) {
+    switch result {
+    case .success(.done(let recorded, _)):
+      faults_answered(Int(recorded.number.rawValue))
+      Victim.say("done \(key) \(recorded.number)")
+      state.withLock { _ = $0.done.insert(key) }
+    case .success(.refused(let refusal, _, _)):
+      precondition(refusal.reason == .storageFull, "\(refusal)")
+      Victim.say("full \(key)")
+    case .failure(.outcomeUnknown): Victim.say("unknown \(key)")
+    case .failure(let failure): state.withLock { $0.failure = failure }
+    }
   }
 }

@@ -15,6 +15,9 @@ struct Victim {
   init(_ directory: String) throws {
     var options = Engine.Options()
     options.mapByteCount = 1 << 30
+    // Often, so that a kill meets them at any of their steps.
+    options.snapshotEventCount = 700
+    options.keysPerRun = 300
     let engine = try Engine.open(directory, options)
     incarnation = engine.head.rawValue
     workload = try Workload(engine)

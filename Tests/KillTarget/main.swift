@@ -6,6 +6,7 @@ import LedgerCore
 ///     KillTarget run DIR                                pays for ever; see `Victim`
 ///     KillTarget open DIR                               opens, prints the balances, closes
 ///     KillTarget script DIR FAULT N                     pays with a fault; see `Script`
+///     KillTarget burst DIR FAULT N                      the same, all of it at once
 ///     KillTarget backup DIR TO FAULT N                  backs up with a fault; see `Script`
 ///     KillTarget trace DIR FILE                         pays, and writes down every call
 ///     KillTarget powerloss FILE DIR COPY SEED FROM TO honest|lying    see `PowerLoss`
@@ -19,6 +20,8 @@ do {
     print(try Sight(arguments[1]).text)
   case "script" where arguments.count == 4:
     try Script(arguments[1], fault: arguments[2], at: Int(arguments[3]) ?? 0).run()
+  case "burst" where arguments.count == 4:
+    try Script(arguments[1], fault: arguments[2], at: Int(arguments[3]) ?? 0, isBurst: true).run()
   case "backup" where arguments.count == 5:
     try Script.backUp(
       arguments[1], to: arguments[2], arguments[3], at: Int(arguments[4]) ?? 0)
@@ -30,7 +33,7 @@ do {
     try Sweep(arguments).run()
   default:  // not ours: a person's words
     FileHandle.standardError.write(
-      Data("KillTarget run|open|script|backup|trace|powerloss|sweep …\n".utf8))
+      Data("KillTarget run|open|script|burst|backup|trace|powerloss|sweep …\n".utf8))
     exit(64)
   }
 } catch let error as StorageError {

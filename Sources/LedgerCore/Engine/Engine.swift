@@ -13,8 +13,9 @@ import Synchronization
 /// One process opens one ledger. *Why*: one thread holds the state; a second writer would decide on
 /// a stale one. *Otherwise*: the second open fails at the lock, before anything is read.
 ///
-/// When a call returns, what it answers is on disk. No port, and two threads: one that holds the
-/// state, and one of the lowest priority that makes snapshots. Safe to share.
+/// When a call returns, what it answers is on disk. No port, and three threads: one that holds the
+/// state, one that commits while there is a backlog, and one of the lowest priority that makes
+/// snapshots. Safe to share.
 public final class Engine: Sendable {
   /// How a ledger is opened.
   public struct Options: Sendable {
@@ -195,7 +196,7 @@ public final class Engine: Sendable {
   }
 
   /// Submits a span and returns at once; `completion` gets the outcomes, in order, when they are
-  /// durable. It runs on the engine's thread and must not block.
+  /// durable. It runs on one of the engine's threads and must not block.
   public func submit(
     _ requests: [Request],
     completion: @escaping @Sendable (Result<[Outcome], LedgerFailure>) -> Void

@@ -53,7 +53,7 @@ final class Housekeeping: Sendable {
     var last = snapshots.numbers().first ?? .none
     var began = ContinuousClock.now
     while !isStopped.load(ordering: .relaxed), heads.failure == nil {
-      let areWritten = writeKeys()
+      let areWritten = writeKeys(log)
       if isSnapshotDue(since: last, began) {
         began = .now
         // Where it fails, it is tried again when as many events have come once more.
@@ -62,19 +62,22 @@ final class Housekeeping: Sendable {
       let left = Duration.seconds(seconds) - began.duration(to: .now)
       let milliseconds = Int(max(min(left.components.seconds, 3_600), 0)) * 1_000 + 1
       if eventCount > 0 { heads.wake(wakeup, at: EventNumber(last.rawValue + eventCount)) }
-      wakeup.wait(milliseconds: areWritten ? milliseconds : Self.retryMilliseconds)
+      // A table's last event is durable a moment after it was handed over.
+      let retry = keys.hasFrozen ? Self.soonMilliseconds : Self.retryMilliseconds
+      wakeup.wait(milliseconds: areWritten && !keys.hasFrozen ? milliseconds : retry)
     }
   }
 
+  private static let soonMilliseconds = 20
   private static let retryMilliseconds = 10_000
 
   // MARK: - Keys
 
   /// False where it is to be tried again: the disk is full, or worse.
-  private func writeKeys() -> Bool {
+  private func writeKeys(_ log: EventLog) -> Bool {
     guard reserve.room == .ample else { return false }
     do throws(StorageError) {
-      try keys.tidy(pause: pace(Self.keyByteCountPerSecond))
+      try keys.tidy(log, pause: pace(Self.keyByteCountPerSecond))
       return true
     } catch {
       if !isStopped.load(ordering: .relaxed) { keys.warn("no index of old keys: \(error)") }

@@ -54,19 +54,6 @@ final class Inbox: Sendable {
     case failed(LedgerFailure)
   }
 
-  /// Takes everything that waits; waits for something at most `milliseconds`. `nil` once the inbox
-  /// is closed and empty.
-  func take(waiting milliseconds: Int) -> [Job]? {
-    while true {
-      // Asked for before the jobs: what was accepted before closing is done.
-      let isDone = isClosed
-      let jobs = takeAll()
-      if !jobs.isEmpty { return jobs }
-      if isDone { return nil }
-      if arrived.wait(timeout: .now() + .milliseconds(milliseconds)) == .timedOut { return [] }
-    }
-  }
-
   /// Takes everything that waits, without waiting for more.
   func takeAll() -> [Job] {
     state.withLock { state in
@@ -77,10 +64,18 @@ final class Inbox: Sendable {
     }
   }
 
-  /// Sleeps at most `milliseconds`; wakes up where something arrives or the inbox is closed.
-  func pause(milliseconds: Int) {
-    _ = arrived.wait(timeout: .now() + .milliseconds(milliseconds))
+  /// Sleeps at most `milliseconds`; wakes up where something arrives, the inbox is closed or
+  /// somebody nudges. Answers false where the time is over.
+  @discardableResult
+  func pause(milliseconds: Int) -> Bool {
+    arrived.wait(timeout: .now() + .milliseconds(milliseconds)) == .success
   }
+
+  /// Wakes the engine's thread.
+  func nudge() { arrived.signal() }
+
+  /// Whether something waits.
+  var isEmpty: Bool { state.withLock { $0.jobs.isEmpty } }
 
   /// Whether nothing more is accepted.
   var isClosed: Bool { state.withLock { $0.isClosed } }

@@ -110,39 +110,40 @@ struct KeyIndex: ~Copyable, KeySink {
   mutating func reserve(_ additional: Int) { recent.reserve(additional) }
 
   /// Takes over what was written meanwhile, and hands over what is full. Between two batches: all
-  /// keys are of events up to `end`, which are durable.
+  /// keys are of events up to `end`, which is the last of its block.
   @inline(__always)
-  mutating func settle(at end: EventNumber, root: @autoclosure () -> Digest32) {
+  mutating func settle(at end: EventNumber) {
     if shelf.hasNews { adopt() }
-    if recent.count >= shelf.limit, frozen == nil, end > last { freeze(at: end, root()) }
+    if recent.count >= shelf.limit, frozen == nil, end > last { freeze(at: end) }
   }
 
   private mutating func adopt() {
     guard let news = shelf.takeNews() else { return }
+    precondition(news.areComplete, "a run without its neighbour would lose keys")
     runs = news
     filters = runs.map(\.view)
     if let end = runs.last?.head.last, let frozen, frozen.last <= end { self.frozen = nil }
   }
 
-  private mutating func freeze(at end: EventNumber, _ root: Digest32) {
-    frozen = takeRecent(at: end, root)
+  private mutating func freeze(at end: EventNumber) {
+    frozen = takeRecent(at: end)
     if let frozen { shelf.offer(frozen) }
   }
 
-  private mutating func takeRecent(at end: EventNumber, _ root: Digest32) -> FrozenKeys {
+  private mutating func takeRecent(at end: EventNumber) -> FrozenKeys {
     var full = Fingerprints(undo: undo, count: shelf.limit)
     swap(&full, &recent)
     let first = EventNumber(last.rawValue + 1)
     last = end
-    return FrozenKeys(full, first: first, last: end, root: root)
+    return FrozenKeys(full, first: first, last: end)
   }
 
   /// At opening, a full table is written at once.
   mutating func finishBlock(_ header: Block.Header) {
     guard recent.count >= shelf.limit, frozen == nil, header.last > last else { return }
-    let full = takeRecent(at: header.last, header.root)
+    let full = takeRecent(at: header.last)
     do throws(StorageError) {
-      runs.append(try shelf.write(full))
+      runs = try shelf.add(full, root: header.root)
       filters = runs.map(\.view)
     } catch {
       // What cannot be written now stays in memory, and is tried again later.
@@ -158,16 +159,12 @@ struct KeyIndex: ~Copyable, KeySink {
 final class FrozenKeys: @unchecked Sendable {
   let keys: Fingerprints
   let first: EventNumber
+  /// The last of a block, which may not be durable yet.
   let last: EventNumber
-  /// The tree's root after `last`.
-  let root: Digest32
 
-  init(
-    _ keys: consuming Fingerprints, first: EventNumber, last: EventNumber, root: Digest32
-  ) {
+  init(_ keys: consuming Fingerprints, first: EventNumber, last: EventNumber) {
     self.keys = keys
     self.first = first
     self.last = last
-    self.root = root
   }
 }

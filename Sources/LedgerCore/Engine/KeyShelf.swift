@@ -65,10 +65,9 @@ final class KeyShelf: Sendable {
       next = EventNumber(run.head.last.rawValue + 1)
     }
     for path in paths { try File.remove(path) }
-    runs = try arranged(runs)
-    let arranged = runs
-    state.withLock { $0.runs = arranged }
-    return runs
+    let all = try arranged(runs)
+    state.withLock { $0.runs = all }
+    return all
   }
 
   private func prefix(_ first: EventNumber) -> String { String(path(first, first).dropLast(25)) }
@@ -125,6 +124,9 @@ final class KeyShelf: Sendable {
     return state.withLock { $0.runs }
   }
 
+  /// Whether a table waits to be written.
+  var hasFrozen: Bool { state.withLock { $0.frozen != nil } }
+
   /// Hands over a full table.
   func offer(_ frozen: FrozenKeys) {
     state.withLock { $0.frozen = frozen }
@@ -136,29 +138,51 @@ final class KeyShelf: Sendable {
 
   private func publish(_ runs: [KeyRun]) throws(StorageError) {
     let arranged = try arranged(runs)
+    guard arranged.areComplete else { throw Self.gap }
     state.withLock { $0.runs = arranged }
     isNew.store(true, ordering: .releasing)
   }
+
+  private static let gap = StorageError.damaged("the runs of old keys do not follow each other")
 
   // MARK: - Writing
 
   /// Writes what was offered and merges what is to be merged. `pause` is called after each piece,
   /// and may wait or give up.
-  func tidy(pause: @escaping (Int) throws(StorageError) -> Void) throws(StorageError) {
-    if let frozen = state.withLock({ $0.frozen }) {
-      let run = try write(frozen, pause: pause)
-      try publish(runs + [run])
+  ///
+  /// - `log`: from which the tree's root after the last of the keys is read, when it is durable.
+  func tidy(
+    _ log: EventLog, pause: @escaping (Int) throws(StorageError) -> Void
+  ) throws(StorageError) {
+    if let frozen = state.withLock({ $0.frozen }), let root = try log.root(at: frozen.last) {
+      let run = try write(frozen, root: root, pause: pause)
+      // Taken away before the engine hears of it, and may offer the next one.
       state.withLock { $0.frozen = nil }
+      do throws(StorageError) {
+        try publish(runs + [run])
+      } catch {
+        state.withLock { $0.frozen = frozen }
+        throw error
+      }
     }
     while let some = mergeable() { try merge(some, pause: pause) }
   }
 
+  /// At opening: writes a table as a run; answers all runs.
+  func add(_ frozen: FrozenKeys, root: Digest32) throws(StorageError) -> [KeyRun] {
+    let all = try arranged(runs + [try write(frozen, root: root)])
+    guard all.areComplete else { throw Self.gap }
+    state.withLock { $0.runs = all }
+    return all
+  }
+
   /// Writes a table as a run.
   func write(
-    _ frozen: FrozenKeys, pause: @escaping (Int) throws(StorageError) -> Void = { _ in }
+    _ frozen: FrozenKeys, root: Digest32,
+    pause: @escaping (Int) throws(StorageError) -> Void = { _ in }
   ) throws(StorageError) -> KeyRun {
     let head = KeyRun.Head(
-      ledger: ledger, first: frozen.first, last: frozen.last, root: frozen.root,
+      ledger: ledger, first: frozen.first, last: frozen.last, root: root,
       keyCount: frozen.keys.count, sum: 0)
     return try make(head, pause: pause) { writer throws(StorageError) in
       try frozen.keys.sorted { tag, event throws(StorageError) in try writer.put(tag, event) }
@@ -223,6 +247,18 @@ final class KeyShelf: Sendable {
     try publish(runs)
     // Whoever still reads them has them open.
     for run in some { try File.remove(run.path) }
+  }
+}
+
+extension [KeyRun] {
+  /// Whether they have the keys of all events from 1 to the last one's last.
+  var areComplete: Bool {
+    var next: UInt64 = 1
+    for run in self {
+      guard run.head.first.rawValue == next else { return false }
+      next = run.head.last.rawValue + 1
+    }
+    return true
   }
 }
 

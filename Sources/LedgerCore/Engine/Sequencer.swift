@@ -4,13 +4,19 @@
 /// command and sealing its batch.
 struct Sequencer: ~Copyable {
   private let directory: DataDirectory
-  private var writer: EventLog.Writer
+  private let log: EventLog
+  private let reserve: Reserve
+  private let committer: Committer
   private var ledger: Ledger
   private var keys: KeyIndex
   private var batch: Batch
+  /// The batch that the committer has, while it has one.
+  private var shipped: Batch.View?
+  /// A batch's memory that nobody needs.
+  private var spare: Batch?
   private var decision = Decision()
   private var wall = Timestamp.none
-  private var answers: [Answer] = []
+  private var answers: [Committer.Answer] = []
   private let clock: WallClock
   private let patience: Duration
   private let heads: Heads
@@ -23,18 +29,14 @@ struct Sequencer: ~Copyable {
   private var room = Reserve.Room.ample
   private var isClockAhead = false
 
-  /// An answer that waits for the disk.
-  private enum Answer {
-    case outcomes(Inbox.Completion, [Outcome])
-    case read(Inbox.Read)
-  }
-
   init(
     _ opening: consuming Opening, _ heads: Heads, _ inbox: Inbox, _ clock: WallClock,
     _ options: Engine.Options
   ) {
     directory = opening.directory
-    writer = opening.writer
+    log = opening.writer.log
+    reserve = opening.writer.reserve
+    committer = Committer(opening.writer, heads, inbox)
     ledger = opening.ledger
     keys = opening.keys
     batch = opening.batch
@@ -46,22 +48,45 @@ struct Sequencer: ~Copyable {
 
   /// Works until the inbox is closed and empty, or until the disk fails.
   mutating func run() {
-    // With timers armed, the periodic tick looks for due ones; it can never change an outcome.
-    while let jobs = inbox.take(waiting: ledger.timers.count > 0 ? 250 : 60_000) {
-      pending = jobs[...]
-      do throws(StorageError) {
-        if jobs.isEmpty { try fireDueTimers() }
-        while let job = pending.popFirst() {
-          current = job
-          try handle(job)
-          current = nil
-        }
-        try commit()
-      } catch {
-        fail(error)
-        return
-      }
+    do throws(StorageError) {
+      while try work() {}
+    } catch {
+      fail(error)
     }
+    committer.stop()
+  }
+
+  /// Does what waits, or what is next where nothing does. Answers false at the end.
+  private mutating func work() throws(StorageError) -> Bool {
+    // Asked for before the jobs: what was accepted before closing is done.
+    let isClosed = inbox.isClosed
+    let jobs = inbox.takeAll()
+    pending = jobs[...]
+    while !pending.isEmpty {
+      // Before a job is taken: where this throws, none is lost.
+      if shipped != nil, committer.isDone { try takeBack() }
+      guard let job = pending.popFirst() else { break }
+      current = job
+      try handle(job)
+      current = nil
+    }
+    let isBacklog = !inbox.isEmpty
+    if shipped != nil {
+      // What arrives meanwhile joins the batch that is being built.
+      if !isBacklog, !committer.isDone { inbox.pause(milliseconds: 1_000) }
+      if committer.isDone { try takeBack() }
+      return true
+    }
+    if batch.count > 0 || !answers.isEmpty {
+      if isBacklog { try ship() } else { try commit() }
+      return true
+    }
+    if isBacklog { return true }
+    if isClosed { return false }
+    // With timers armed, the periodic tick looks for due ones; it can never change an outcome.
+    let isNews = inbox.pause(milliseconds: ledger.timers.count > 0 ? 250 : 60_000)
+    if !isNews { try fireDueTimers() }
+    return true
   }
 
   private mutating func handle(_ job: Inbox.Job) throws(StorageError) {
@@ -124,7 +149,7 @@ struct Sequencer: ~Copyable {
       if inUnit {
         return .refused(Refusal(.unitTooLarge), event: .none, isReplay: false)
       }
-      try commit()
+      try passOn()
     }
     // Applies the decision's events, and writes them behind the batch; the last carries the key.
     let last = decision.count - 1
@@ -171,7 +196,7 @@ struct Sequencer: ~Copyable {
     } catch {
       return .refused(error, event: .none, isReplay: false)
     }
-    if !batch.hasRoom(for: 1) { try commit() }
+    if !batch.hasRoom(for: 1) { try passOn() }
     let header = record(decision[0], by: request.actor, key: request.key, text: nil)
     return .refused(refusal, event: header.number, isReplay: false)
   }
@@ -192,7 +217,7 @@ struct Sequencer: ~Copyable {
     if let known = try knownUnit(requests) { return known }
     let eventCountMax = min(requests.count * Decision.eventCountMax, 4_096)
     let textByteCount = requests.reduce(0) { $0 + $1.textByteCount }
-    if !batch.hasRoom(for: eventCountMax, textByteCount: textByteCount) { try commit() }
+    if !batch.hasRoom(for: eventCountMax, textByteCount: textByteCount) { try passOn() }
     ledger.reserve(eventCountMax)
     keys.reserve(requests.count)
     let mark = batch.mark
@@ -278,17 +303,19 @@ struct Sequencer: ~Copyable {
     return nil
   }
 
+  /// An event's frame: in the batch being built, in the one being committed, or in the log.
+  private mutating func frame(of number: EventNumber) throws(StorageError) -> Frame.Parts? {
+    let decode = { (frame: RawSpan) throws(StorageError) in try Frame.decode(frame) }
+    if number >= batch.first { return try batch.withFrame(number, decode) }
+    if let shipped, shipped.contains(number) { return try shipped.withFrame(number, decode) }
+    return try log.withFrame(number, decode)
+  }
+
   /// The outcome that event `number` is, if it carries this fingerprint.
   private mutating func outcome(
     of number: EventNumber, _ key: IdempotencyKey
   ) throws(StorageError) -> Outcome? {
-    let parts =
-      number >= batch.first
-      ? try batch.withFrame(number) { frame throws(StorageError) in try Frame.decode(frame) }
-      : try writer.log.withFrame(number) { frame throws(StorageError) in
-        try Frame.decode(frame)
-      }
-    guard let parts, let stored = parts.key else {
+    guard let parts = try frame(of: number), let stored = parts.key else {
       throw .damaged("event \(number) should carry an idempotency key")
     }
     guard stored.fingerprint == key.fingerprint else { return nil }
@@ -312,44 +339,84 @@ struct Sequencer: ~Copyable {
       let now = clock.now()
       isClockAhead = now == nil
       if let now { wall = Timestamp(nanoseconds: now) }
-      room = writer.reserve.room
+      room = reserve.room
     }
     // Without room nothing is written; what falls due fires afterwards, with its deadline. By a
     // clock that is not believed nothing falls due.
     while ledger.timers.count > 0, room != .none, let event = ledger.due(at: nextTime) {
-      if !batch.hasRoom(for: 1) { try commit() }
+      if !batch.hasRoom(for: 1) { try passOn() }
       _ = record(event, by: .ledger, key: nil, text: nil)
     }
   }
 
   // MARK: - Commit
 
-  /// Makes the batch durable, then answers everyone who waits for it.
+  /// Gives the full batch to the committer, and begins an empty one. Where there is hardly any room
+  /// on the disk, one batch is made durable after the other.
+  private mutating func passOn() throws(StorageError) {
+    if shipped != nil { try takeBack() }
+    if room == .ample { try ship() } else { try commit() }
+  }
+
+  /// Gives the batch and who waits for it to the committer, who has none.
+  private mutating func ship() throws(StorageError) {
+    guard batch.count > 0 else { return try commit() }
+    var next = spare.take() ?? Batch(first: batch.next, after: batch.time)
+    next.begin(at: batch.next, after: batch.time)
+    swap(&next, &batch)
+    shipped = next.view
+    var waiting: [Committer.Answer] = []
+    swap(&waiting, &answers)
+    committer.ship(Committer.Shipment(batch: next, answers: waiting))
+    keys.settle(at: EventNumber(batch.first.rawValue - 1))
+  }
+
+  /// Takes the batch back from the committer; waits until it is durable.
+  private mutating func takeBack() throws(StorageError) {
+    var shipment = committer.takeBack()
+    shipped = nil
+    if let error = shipment.error {
+      // Its callers are as much in flight as those of the batch being built.
+      answers.insert(contentsOf: shipment.answers, at: 0)
+      guard committer.writer.isForWantOfRoom(error), !inbox.isClosed else { throw error }
+      try makeDurable(&shipment.batch)
+      heads.publish(EventNumber(shipment.batch.first.rawValue - 1))
+    }
+    spare = shipment.takeBatch()
+  }
+
+  /// Makes everything durable on this thread, then answers everyone who waits for it.
   private mutating func commit() throws(StorageError) {
+    if shipped != nil { try takeBack() }
     if batch.count > 0 {
-      try makeDurable()
+      try makeBatchDurable()
       let head = EventNumber(batch.first.rawValue - 1)
       heads.publish(head)
-      keys.settle(at: head, root: writer.tree.root)
+      keys.settle(at: head)
     }
-    for answer in answers {
-      switch answer {
-      case .outcomes(let completion, let outcomes): completion(.success(outcomes))
-      case .read(let read): read.answer(nil)
-      }
-    }
+    for answer in answers { answer.give() }
     answers.removeAll(keepingCapacity: true)
   }
 
-  /// Commits the batch, and where there is no room for it, tries again until there is.
-  private mutating func makeDurable() throws(StorageError) {
+  /// Commits the batch at hand. It is out of the engine meanwhile, since whoever waits for room
+  /// also answers callers.
+  private mutating func makeBatchDurable() throws(StorageError) {
+    var other = spare.take() ?? Batch(first: batch.next, after: batch.time)
+    swap(&other, &batch)
+    try makeDurable(&other)
+    swap(&other, &batch)
+    spare = .some(other)
+  }
+
+  /// Commits a batch, and where there is no room for it, tries again until there is.
+  private mutating func makeDurable(_ batch: inout Batch) throws(StorageError) {
     let began = ContinuousClock.now
     while true {
       do throws(StorageError) {
-        return try writer.commit(&batch)
+        return try committer.writer.commit(&batch)
       } catch {
         // Whoever closes a ledger that waits for room has it end like one whose disk failed.
-        guard writer.isForWantOfRoom(error), !inbox.isClosed else { throw error }
+        guard committer.writer.isForWantOfRoom(error), !inbox.isClosed else { throw error }
       }
       if ContinuousClock.now - began >= patience { giveAnswers() }
       inbox.pause(milliseconds: 100)
@@ -373,12 +440,7 @@ struct Sequencer: ~Copyable {
   }
 
   private mutating func answerInFlight() {
-    for answer in answers {
-      switch answer {
-      case .outcomes(let completion, _): completion(.failure(.outcomeUnknown))
-      case .read(let read): read.answer(.outcomeUnknown)
-      }
-    }
+    for answer in answers { answer.give(.outcomeUnknown) }
     answers.removeAll(keepingCapacity: true)
     if let current { Self.answer(current, .outcomeUnknown) }
     current = nil
@@ -386,6 +448,12 @@ struct Sequencer: ~Copyable {
 
   /// Ends the engine: who was in flight learns that the outcome is unknown, everyone later why.
   private mutating func fail(_ error: StorageError) {
+    // What the committer has may become durable all the same; then its callers are answered so.
+    if shipped != nil {
+      let shipment = committer.takeBack()
+      answers.insert(contentsOf: shipment.answers, at: 0)
+      shipped = nil
+    }
     // The job at hand may have reached the disk in part; those behind it were not begun.
     answerInFlight()
     let failure = LedgerFailure.ledgerFailed(error)

@@ -92,14 +92,7 @@ struct Batch: ~Copyable {
   /// The frame of an event of this batch.
   func withFrame<Result>(
     _ number: EventNumber, _ body: (RawSpan) throws(StorageError) -> Result
-  ) throws(StorageError) -> Result {
-    precondition(number >= first && number < next)
-    let index = Int(number.rawValue - first.rawValue)
-    let start = unsafe Int(offsets[index])
-    let end = unsafe index + 1 < count ? Int(offsets[index + 1]) : framesByteCount
-    let base = unsafe UnsafeRawPointer(block) + Block.headerByteCount + start
-    return try body(unsafe UnsafeRawBufferPointer(start: base, count: end - start).bytes)
-  }
+  ) throws(StorageError) -> Result { try view.withFrame(number, body) }
 
   /// Where the batch stands.
   var mark: Mark {
@@ -168,8 +161,12 @@ struct Batch: ~Copyable {
   func notes() -> [UInt8]? { textTable.isEmpty ? nil : Notes.encode(textTable, texts) }
 
   /// Begins the next batch after this one was committed.
-  mutating func reset() {
-    first = next
+  mutating func reset() { begin(at: next, after: time) }
+
+  /// Begins a batch whose first event will be `first`, after an event recorded at `time`.
+  mutating func begin(at first: EventNumber, after time: Timestamp) {
+    self.first = first
+    self.time = time
     isSealed = false
     count = 0
     framesByteCount = 0
@@ -177,6 +174,49 @@ struct Batch: ~Copyable {
     textTable.removeAll(keepingCapacity: true)
     nodes.removeAll(keepingCapacity: true)
   }
+}
+
+// MARK: - While it is committed
+
+extension Batch {
+  /// The frames of a batch that another thread commits: its events may be asked for meanwhile.
+  /// Valid as long as the batch is and holds what it held.
+  @safe
+  // Safe: committing writes around the frames and their offsets, never to them.
+  struct View: @unchecked Sendable {
+    let first: EventNumber
+    private let count: Int
+    private let framesByteCount: Int
+    private let frames: UnsafePointer<UInt8>
+    private let offsets: UnsafePointer<UInt32>
+
+    fileprivate init(_ batch: borrowing Batch) {
+      first = batch.first
+      count = batch.count
+      framesByteCount = batch.framesByteCount
+      unsafe frames = UnsafePointer(batch.block + Block.headerByteCount)
+      unsafe offsets = UnsafePointer(batch.offsets)
+    }
+
+    func contains(_ number: EventNumber) -> Bool {
+      number >= first && number.rawValue < first.rawValue + UInt64(count)
+    }
+
+    /// The frame of an event of the batch.
+    func withFrame<Result>(
+      _ number: EventNumber, _ body: (RawSpan) throws(StorageError) -> Result
+    ) throws(StorageError) -> Result {
+      precondition(contains(number))
+      let index = Int(number.rawValue - first.rawValue)
+      let start = unsafe Int(offsets[index])
+      let end = unsafe index + 1 < count ? Int(offsets[index + 1]) : framesByteCount
+      let bytes = unsafe UnsafeRawBufferPointer(
+        start: UnsafeRawPointer(frames) + start, count: end - start)
+      return try body(unsafe bytes.bytes)
+    }
+  }
+
+  var view: View { View(self) }
 }
 
 // MARK: - Notes
