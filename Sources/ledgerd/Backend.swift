@@ -25,16 +25,13 @@ struct Backend: Sendable {
     Credential.prefix(kind, livemode: isLive)
   }
 
-  /// Submits a command and answers its event, or throws what became of it instead.
-  ///
-  /// - `asset`: what the amounts of a refusal are of.
-  func submit(
+  /// A command as the engine takes it.
+  func request(
     _ command: Command, by actor: Actor, key: String?, text: [String] = [],
-    registering: [String] = [], asset: Asset? = nil
-  ) async throws(Problem) -> (event: Recorded, isReplay: Bool) {
-    let request: Request
+    registering: [String] = []
+  ) throws(Problem) -> Request {
     do throws(Preparation.Failure) {
-      request = try engine.preparation.request(
+      return try engine.preparation.request(
         command, by: actor, key: key, text: text, registering: registering)
     } catch {
       switch error {
@@ -44,12 +41,27 @@ struct Backend: Sendable {
         throw Problem(.invalidField, "Send at most 60,000 bytes of text in one request.")
       }
     }
+  }
+
+  /// Submits a command and answers its event, or throws what became of it instead.
+  ///
+  /// - `asset`: what the amounts of a refusal are of.
+  func submit(
+    _ request: Request, asset: Asset? = nil
+  ) async throws(Problem) -> (event: Recorded, isReplay: Bool) {
     let outcome: Outcome
     do throws(LedgerFailure) {
       outcome = try await engine.submit(request)
     } catch {
       throw Problem(submitting: error)
     }
+    return try Self.event(of: outcome, asset: asset)
+  }
+
+  /// The event that a command was done with, or why it was not.
+  static func event(
+    of outcome: Outcome, asset: Asset?
+  ) throws(Problem) -> (event: Recorded, isReplay: Bool) {
     switch outcome {
     case .done(let event, let isReplay): return (event, isReplay)
     case .refused(let refusal, let event, let isReplay):

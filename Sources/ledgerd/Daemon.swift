@@ -125,7 +125,7 @@ struct Daemon: Sendable {
     onRunning: @escaping @Sendable (any Channel) async -> Void
   ) -> Application<RouterResponder<BasicRequestContext>> {
     let channel = HTTP1Channel.Configuration(
-      additionalChannelHandlers: [BodyDeadline()],
+      additionalChannelHandlers: [BodyDeadline(streams: dispatch.streams)],
       idleTimeout: .seconds(Limits.idleSeconds),
       httpDecoderConfiguration: .init(
         maxHeaderFieldSize: Limits.headerListByteCountMax,

@@ -91,6 +91,20 @@ struct Scene: Sendable {
     return reply
   }
 
+  /// Sends lines of JSON; answers those that come back.
+  func lines(_ path: String, _ lines: [String], key: String?) async throws -> [Reply] {
+    var fields = HTTPFields()
+    if let key { fields[.authorization] = "Bearer \(key)" }
+    let response = try await client.executeRequest(
+      uri: path, method: .post, headers: fields,
+      body: ByteBuffer(string: lines.joined(separator: "\n")))
+    let text = String(buffer: response.body)
+    return try text.split(separator: "\n").map { line in
+      let json = try JSONValue.parse(Array(line.utf8))
+      return Reply(status: response.status.code, headers: response.headers, json: json)
+    }
+  }
+
   private func expectDeclared(_ reply: Reply, _ method: HTTPRequest.Method, _ path: String) throws {
     let plain = path.prefix { $0 != "?" }
     let route = routes.first { $0.method.http == method && $0.matches(String(plain)) }

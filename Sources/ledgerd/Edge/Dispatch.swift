@@ -15,6 +15,9 @@ struct Dispatch: Sendable {
   /// The largest body of any request.
   static let bodyByteCountMax = JSONValue.byteCountMax
 
+  /// The paths of routes that take lines.
+  var streams: Set<String> { Set(routes.filter { $0.handleLines != nil }.map(\.path)) }
+
   /// A router of `routes`, and of nothing else.
   func router() -> Router<BasicRequestContext> {
     let router = Router(
@@ -31,7 +34,8 @@ struct Dispatch: Sendable {
   private func respond(
     to request: Hummingbird.Request, _ context: BasicRequestContext, _ route: Route
   ) async throws -> Response {
-    if let length = request.headers[.contentLength].flatMap({ Int($0) }),
+    if route.handleLines == nil,
+      let length = request.headers[.contentLength].flatMap({ Int($0) }),
       length > Self.bodyByteCountMax
     {
       throw Self.bodyTooLarge
@@ -44,6 +48,10 @@ struct Dispatch: Sendable {
       try input.read(route.query, from: Self.query(request.uri.query, of: route))
     } catch {
       throw Problem(error)
+    }
+    if let handle = route.handleLines {
+      let call = Call(backend: backend, input: input, principal: principal, key: nil)
+      return Lines(call: call, fields: route.body ?? [], handle: handle).response(to: request)
     }
     if let fields = route.body {
       try input.read(fields, fromBody: try await Self.body(of: request))
@@ -98,6 +106,7 @@ struct Dispatch: Sendable {
   private static func value(_ text: String, of name: String, _ route: Route) -> JSONValue {
     let field = route.query.first { $0.property.name == name }
     if case .whole = field?.property.shape, JSONValue.isNumber(text) { return .number(text) }
+    if case .flag = field?.property.shape, let flag = Bool(text) { return .bool(flag) }
     return .string(text)
   }
 
@@ -208,9 +217,9 @@ struct Dispatch: Sendable {
 }
 
 extension Input {
-  /// Reads `fields` from a body, which must be one JSON object.
-  fileprivate mutating func read(
-    _ fields: [any AnyField], fromBody bytes: [UInt8]
+  /// Reads `fields` from a body, or a line of one, which must be one JSON object.
+  mutating func read(
+    _ fields: [any AnyField], fromBody bytes: some Collection<UInt8>
   ) throws(Problem) {
     do throws(JSONError) {
       guard case .object(let object) = try JSONValue.parse(bytes) else {

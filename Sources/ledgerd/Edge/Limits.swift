@@ -1,3 +1,4 @@
+import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
 
@@ -21,11 +22,18 @@ final class BodyDeadline: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundOut = HTTPRequestPart
 
   private var deadline: Scheduled<Void>?
+  /// Paths of routes that take lines, whose bodies may last as long as something comes.
+  private let streams: Set<String>
+
+  init(streams: Set<String>) { self.streams = streams }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     switch unwrapInboundIn(data) {
-    case .head:
+    case .head(let head):
       deadline?.cancel()
+      deadline = nil
+      let path = (head.path ?? "").prefix { $0 != "?" }
+      if streams.contains(String(path)) { break }
       deadline = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(Limits.bodySeconds)) {
         context.close(promise: nil)
       }

@@ -56,9 +56,7 @@ enum OpenAPI {
         "requestBody",
         [
           "required": true,
-          "content": [
-            "application/json": ["schema": object(body.map(\.property), isClosed: true)]
-          ],
+          "content": content(route, object(body.map(\.property), isClosed: true)),
         ])
     }
     members.value("responses", responses(route))
@@ -85,7 +83,7 @@ enum OpenAPI {
       String(route.status),
       [
         "description": .string(route.summary),
-        "content": ["application/json": ["schema": object(route.answer, isClosed: false)]],
+        "content": content(route, answer(route)),
       ])
     let refusals = route.refusals
     for status in Set(refusals.map(\.status)).sorted() {
@@ -93,6 +91,24 @@ enum OpenAPI {
       members.value(String(status), refusal(reasons))
     }
     return members.json
+  }
+
+  /// Of one line, where the route takes and answers lines.
+  private static func content(_ route: Route, _ schema: JSONValue) -> JSONValue {
+    let type = route.handleLines == nil ? "application/json" : "application/x-ndjson"
+    return .object(JSONObject(members: [.init(name: type, value: ["schema": schema])]))
+  }
+
+  private static func answer(_ route: Route) -> JSONValue {
+    guard route.handleLines != nil else { return object(route.answer, isClosed: false) }
+    let replayed = Property(
+      Lines.replayedMember, .flag, isRequired: false, "True where it was done before.")
+    return [
+      "oneOf": [
+        object(route.answer + [replayed], isClosed: false),
+        ["$ref": "#/components/schemas/Problem"],
+      ]
+    ]
   }
 
   private static func refusal(_ reasons: [Reason]) -> JSONValue {

@@ -31,6 +31,10 @@ struct Route: Sendable {
   }
 
   typealias Handler = @Sendable (Call) async throws(Problem) -> Answer
+  /// Of lines that came together; answers each of them, in their order.
+  typealias LinesHandler =
+    @Sendable (_ lines: [Result<Call, Problem>], _ call: Call) async ->
+    [Result<Answer, Problem>]
 
   let method: Method
   /// With parameters in braces: `/v1/wallets/{wallet_id}/fund`.
@@ -50,7 +54,12 @@ struct Route: Sendable {
   let answer: [Property]
   /// Why it is refused, beside what follows from the declaration itself; see ``refusals``.
   var errors: [Reason] = []
-  let handle: Handler
+  var handle: Handler = { _ throws(Problem) in
+    preconditionFailure("a route handles a request, or the lines of one")
+  }
+  /// Where the body is lines of JSON (NDJSON), each with the fields of ``body``, and so is the
+  /// answer: a line for each, in their order, as it is known.
+  var handleLines: LinesHandler?
 
   /// The caller's own idempotency key, in the body of a route that takes one.
   static let key = Field.label(

@@ -53,7 +53,7 @@ enum AgentRoutes {
     let secretKey = Credential(.secretKey, livemode: backend.isLive)
     let metadata = call[metadata].map { String(decoding: $0.bytes, as: UTF8.self) }
 
-    let (event, isReplay) = try await backend.submit(
+    let request = try backend.request(
       .identity(
         .registerAgent(
           tenant: tenant.map { preparation.hash(tenant: $0) } ?? 0,
@@ -62,6 +62,7 @@ enum AgentRoutes {
           secretKey: preparation.hash(credential: secretKey.text))),
       by: call.principal?.actor ?? .anonymous, key: call.key,
       text: [name, tenant ?? "", metadata ?? ""], registering: tenant.map { [$0] } ?? [])
+    let (event, isReplay) = try await backend.submit(request)
     guard case .identity(.agentRegistered(let agent, _, let wallet, _, _, _)) = event.event else {
       preconditionFailure("registering an agent ends in another event")
     }

@@ -24,7 +24,7 @@ enum PaymentRoutes {
   static let limit = Field.whole("limit", 1...100, "At most so many; 20 where it is not said.")
   static let cursor = Field.id("cursor", .cursor, "The next_cursor of the page before.")
 
-  static let all = [pay, list, find]
+  static let all = [pay, batch, list, find]
 
   static let pay = Route(
     method: .post, path: "/v1/payments", name: "pay",
@@ -37,6 +37,16 @@ enum PaymentRoutes {
       .invalidAmount, .invalidCurrency, .invalidRecipient, .settlementNotConfigured,
     ],
     handle: { call throws(Problem) in try await pay(call) })
+
+  static let batch = Route(
+    method: .post, path: "/v1/payments/batch", name: "payBatch",
+    summary: "Makes many payments: a line of JSON each, answered line by line, in their order.",
+    who: .holders([.apiKey]), query: [Lines.isAtomic],
+    body: [from, toWallet, toExternal, amount, currency, rail, description, Route.key],
+    answer: PaymentView.properties, errors: pay.errors + [.linkedCommandRefused, .unitTooLarge],
+    handleLines: { lines, call in
+      await batch(lines, isAtomic: call[Lines.isAtomic] ?? false, call.backend)
+    })
 
   static let find = Route(
     method: .get, path: "/v1/payments/{payment_id}", name: "payment",
@@ -60,6 +70,30 @@ enum PaymentRoutes {
   // MARK: - Pay
 
   private static func pay(_ call: Call) async throws(Problem) -> Answer {
+    let order = try await order(call)
+    let (event, isReplay) = try await call.backend.submit(order.request, asset: order.asset)
+    return order.answer(event, isReplay: isReplay, call.backend.ids)
+  }
+
+  /// A payment that was asked for, checked as far as that goes without the engine's thread.
+  private struct Order: Sendable {
+    var request: Request
+    var asset: Asset
+    var label: String?
+    var description: String?
+
+    func answer(_ event: Recorded, isReplay: Bool, _ ids: TextIds) -> Answer {
+      guard case .payment(.completed(let payment)) = event.event else {
+        preconditionFailure("paying ends in another event")
+      }
+      let view = PaymentView(
+        header: event.header, payment: payment, asset: asset, label: label,
+        description: description)
+      return Answer(view.json(ids), isReplay: isReplay)
+    }
+  }
+
+  private static func order(_ call: Call) async throws(Problem) -> Order {
     let backend = call.backend
     let principal = call.holder
     let to = try recipient(call)
@@ -71,18 +105,59 @@ enum PaymentRoutes {
     let wallet = try await backend.wallet(call[from], seenBy: principal)
     let asset = try await backend.asset(named: call[currency])
     let amount = try Amount(call[amount], of: wallet.asset, field: amount.property.name)
-    let (event, isReplay) = try await backend.submit(
+    let request = try backend.request(
       .payment(
         .pay(from: wallet.number, to: to, amount: amount, asset: asset, rail: .internal)),
       by: principal.actor, key: call.key, text: call[description].map { [$0] } ?? [],
-      registering: call[toExternal].map { [$0] } ?? [], asset: wallet.asset)
-    guard case .payment(.completed(let payment)) = event.event else {
-      preconditionFailure("paying ends in another event")
-    }
-    let view = PaymentView(
-      header: event.header, payment: payment, asset: wallet.asset, label: call[toExternal],
+      registering: call[toExternal].map { [$0] } ?? [])
+    return Order(
+      request: request, asset: wallet.asset, label: call[toExternal],
       description: call[description])
-    return Answer(view.json(backend.ids), isReplay: isReplay)
+  }
+
+  // MARK: - Pay many
+
+  private static func batch(
+    _ lines: [Result<Call, Problem>], isAtomic: Bool, _ backend: Backend
+  ) async -> [Result<Answer, Problem>] {
+    var orders: [Result<Order, Problem>] = []
+    for line in lines {
+      do throws(Problem) {
+        orders.append(.success(try await order(try line.get())))
+      } catch {
+        orders.append(.failure(error))
+      }
+    }
+    let good = orders.compactMap { try? $0.get() }
+    if isAtomic, good.count < orders.count {
+      let others = Problem(Refusal(.linkedCommandRefused), event: .none, isReplay: false, in: nil)
+      return orders.map { order in .failure(order.failure ?? others) }
+    }
+    let outcomes: Result<[Outcome], LedgerFailure>
+    do throws(LedgerFailure) {
+      let requests = good.map(\.request)
+      outcomes = .success(
+        isAtomic
+          ? try await backend.engine.submit(linked: requests)
+          : try await backend.engine.submit(requests))
+    } catch {
+      outcomes = .failure(error)
+    }
+    var next = 0
+    return orders.map { order in
+      order.flatMap { order in
+        defer { next += 1 }
+        return Result { () throws(Problem) in
+          let outcome: Outcome
+          switch outcomes {
+          case .success(let outcomes): outcome = outcomes[next]
+          case .failure(let failure): throw Problem(submitting: failure)
+          }
+          let (event, isReplay) = try Backend.event(of: outcome, asset: order.asset)
+          return order.answer(event, isReplay: isReplay, backend.ids)
+        }
+      }
+    }
   }
 
   private static func recipient(_ call: Call) throws(Problem) -> Payments.Recipient {
@@ -180,6 +255,12 @@ enum PaymentRoutes {
       entryCount += page.events.count
     }
     return (found, before)
+  }
+}
+
+extension Result {
+  fileprivate var failure: Failure? {
+    if case .failure(let failure) = self { failure } else { nil }
   }
 }
 

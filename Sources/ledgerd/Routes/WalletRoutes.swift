@@ -56,9 +56,10 @@ enum WalletRoutes {
     let amount = try Amount(call[amount], of: wallet.asset, field: amount.property.name)
     let cap = try Amount(
       String(backend.settings.fundingCap), of: wallet.asset, field: "funding_cap")
-    let (event, isReplay) = try await backend.submit(
+    let request = try backend.request(
       .wallet(.fund(wallet.number, amount: amount, asset: named, cap: cap)),
-      by: call.holder.actor, key: call.key, asset: wallet.asset)
+      by: call.holder.actor, key: call.key)
+    let (event, isReplay) = try await backend.submit(request, asset: wallet.asset)
 
     var members = Members()
     members.string("wallet_id", call[walletId])
