@@ -85,7 +85,7 @@ let package = Package(
       name: "ReadmeTests", dependencies: ["ReadmeSnippet", "TestSupport", "ledgerd"],
       swiftSettings: settings),
     .testTarget(
-      name: "SimulationTests", dependencies: ["LedgerCore"], swiftSettings: settings),
+      name: "SimulationTests", dependencies: ["LedgerCore", "Faults"], swiftSettings: settings),
     .executableTarget(
       name: "ledgerd",
       dependencies: [

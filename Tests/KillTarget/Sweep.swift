@@ -1,8 +1,8 @@
 import Foundation
 import LedgerCore
 
-/// Flips one random byte of a ledger's data file after the other, each in a fresh copy, and opens
-/// it.
+/// Flips one bit of a ledger's file after the other, each in a fresh copy, and opens it. Of a
+/// backup, the copy is restored and that is opened.
 ///
 /// Prints a line `begin N` before each flip and then `refused N`, `same N`, or `WRONG N …` where
 /// the ledger opened with other balances. Whoever runs it goes on after the flip at which it
@@ -10,53 +10,66 @@ import LedgerCore
 struct Sweep {
   private let pristine: String
   private let copy: String
+  private let file: String
   private let seed: UInt64
   private let range: Range<Int>
+  /// Of a backup: the file with its master key.
+  private let keyFile: String?
 
+  /// `DIR COPY FILE SEED FROM TO [KEY]`: `FILE` is a path within `DIR`.
   init(_ arguments: [String]) throws {
-    (pristine, copy) = (arguments[1], arguments[2])
-    guard let seed = UInt64(arguments[3]), let from = Int(arguments[4]),
-      let to = Int(arguments[5]), from <= to
+    (pristine, copy, file) = (arguments[1], arguments[2], arguments[3])
+    guard let seed = UInt64(arguments[4]), let from = Int(arguments[5]),
+      let to = Int(arguments[6]), from <= to
     else { throw Workload.Unexpected() }
     (self.seed, range) = (seed, from..<to)
+    keyFile = arguments.count > 7 ? arguments[7] : nil
   }
 
   func run() throws {
-    let data = try Data(contentsOf: URL(filePath: pristine + "/log/data.mdb"))
-    try restore(data)
+    let data = try Data(contentsOf: URL(filePath: pristine + "/" + file))
+    try prepare(data)
     let expected = try Sight(copy).text
     for flip in range {
       Victim.say("begin \(flip)")
-      try restore(Self.flipped(data, seed: seed, flip))
-      Victim.say("\(try verdict(expected)) \(flip)")
+      Victim.say("\(try verdict(expected, flipped(data, flip))) \(flip)")
     }
   }
 
-  /// The data with one bit of one byte changed; every fourth time in a meta page.
-  static func flipped(_ data: Data, seed: UInt64, _ flip: Int) -> Data {
+  /// The data with one bit of one byte changed; every fourth time where it counts most: in a meta
+  /// page, in the newest records, in the head.
+  private func flipped(_ data: Data, _ flip: Int) -> Data {
     var state = seed &+ UInt64(flip) &* 0x9E37_79B9_7F4A_7C15
     state = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
     state = (state ^ (state >> 27)) &* 0x94D0_49BB_1331_11EB
     state ^= state >> 31
-    // A meta page's fields are its first 152 bytes.
-    let place =
-      flip % 4 == 0
-      ? Int(state >> 8) % 2 * 4096 + Int(state >> 9) % 152 : Int(state >> 8) % data.count
+    let number = Int(state >> 9)
+    // A meta page's fields are its first 152 bytes; a ledger of the tests has twenty commits.
+    let places = ["log/data.mdb": number % 2 * 4096 + number / 2 % 152, "head.log": number % 1_600]
+    let isChosen = file == "head.log" ? flip % 4 != 0 : flip % 4 == 0
+    let place = isChosen ? places[file] ?? number % 600 : number % data.count
     var copy = data
-    copy[copy.startIndex + place] ^= 1 << UInt8(state & 7)
+    copy[copy.startIndex + place % data.count] ^= 1 << UInt8(state & 7)
     return copy
   }
 
-  private func restore(_ data: Data) throws {
+  /// Makes the copy, with other bytes in the file.
+  private func prepare(_ data: Data) throws {
     let files = FileManager.default
     try? files.removeItem(atPath: copy)
-    try files.copyItem(atPath: pristine, toPath: copy)
-    try files.setAttributes([.posixPermissions: 0o700], ofItemAtPath: copy)
-    try data.write(to: URL(filePath: copy + "/log/data.mdb"))
+    let target = keyFile == nil ? copy : copy + "-backup"
+    try? files.removeItem(atPath: target)
+    try files.copyItem(atPath: pristine, toPath: target)
+    try files.setAttributes([.posixPermissions: 0o700], ofItemAtPath: target)
+    try data.write(to: URL(filePath: target + "/" + file))
+    guard let keyFile else { return }
+    let key = Array(try Data(contentsOf: URL(filePath: keyFile)))
+    _ = try Backup.restore(target, to: copy, masterKey: key)
   }
 
-  private func verdict(_ expected: String) throws -> String {
+  private func verdict(_ expected: String, _ data: Data) throws -> String {
     do {
+      try prepare(data)
       let seen = try Sight(copy).text
       guard seen == expected else { return "WRONG opened with \(seen), not \(expected), at flip" }
       return try laterVerdict()

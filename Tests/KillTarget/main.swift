@@ -10,7 +10,7 @@ import LedgerCore
 ///     KillTarget backup DIR TO FAULT N                  backs up with a fault; see `Script`
 ///     KillTarget trace DIR FILE                         pays, and writes down every call
 ///     KillTarget powerloss FILE DIR COPY SEED FROM TO honest|lying    see `PowerLoss`
-///     KillTarget sweep DIR COPY EXPECTED SEED FROM TO   flips bytes; see `Sweep`
+///     KillTarget sweep DIR COPY FILE SEED FROM TO [KEY] flips bytes; see `Sweep`
 let arguments = Array(CommandLine.arguments.dropFirst())
 do {
   switch arguments.first {
@@ -29,7 +29,7 @@ do {
     try Script(arguments[1], trace: arguments[2]).run()
   case "powerloss" where arguments.count == 8:
     try PowerLoss(arguments).run()
-  case "sweep" where arguments.count == 6:
+  case "sweep" where arguments.count == 7 || arguments.count == 8:
     try Sweep(arguments).run()
   default:  // not ours: a person's words
     FileHandle.standardError.write(

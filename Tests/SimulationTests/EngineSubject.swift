@@ -1,6 +1,13 @@
+import Faults
 import Foundation
 
 @testable import LedgerCore
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Musl
+#endif
 
 /// Directories of simulated ledgers, to be taken away together.
 final class Directories {
@@ -49,6 +56,10 @@ struct EngineSubject: Subject {
     options.mapByteCount = 1 << 28
     options.clock = { clock.now }
     options.uptime = { clock.now }
+    // Often, so that a run meets them: a few hundred commands.
+    options.snapshotEventCount = 150
+    options.keysPerRun = 40
+    options.patience = .milliseconds(20)
     self.options = options
     engine = try Engine.open(directory.path, options)
   }
@@ -76,6 +87,35 @@ struct EngineSubject: Subject {
       if openCount == 0 { break }
     }
     return outcomes
+  }
+
+  /// Where the disk is full, the ledger goes on by itself when it is not; where it is broken, it is
+  /// opened again.
+  mutating func submit(_ job: Job, during fault: DiskFault) async throws -> [Outcome]? {
+    let requests = try sealed(job.requests)
+    let kind = fault.isForGood ? FAULT_ERROR_FOR_GOOD : FAULT_ERROR
+    unsafe faults_arm(directory.path, kind, fault.call, fault.isFull ? ENOSPC : EIO)
+    var outcomes: [Outcome]?
+    do throws(LedgerFailure) {
+      outcomes =
+        job.isLinked
+        ? try await engine.submit(linked: requests) : try await engine.submit(requests)
+    } catch {
+      guard error == .outcomeUnknown else { throw error }
+    }
+    faults_disarm()
+    // Whoever asks waits until what was decided is durable, or hears that it never will be.
+    while true {
+      do throws(LedgerFailure) {
+        _ = try await engine.isLive()
+        return outcomes
+      } catch {
+        if case .ledgerFailed = error {
+          try restart()
+          return outcomes
+        }
+      }
+    }
   }
 
   /// A run's texts are readable; the ledger takes sealed ones.

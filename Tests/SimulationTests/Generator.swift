@@ -32,6 +32,13 @@ struct Generator {
     case .unitAgain: return .submit([Job(requests: unitAgain(model), isLinked: true)])
     case .together: return .submit((0...dice.below(5)).map { _ in anyJob(model) })
     case .storm: return .submit([Job(requests: storm(model))])
+    case .fault:
+      let job =
+        dice.isOne(in: 2)
+        ? Job(requests: batch(model)) : Job(requests: [request(model)])
+      let fault = DiskFault(
+        call: 1 + dice.below(5), isFull: dice.isOne(in: 2), isForGood: dice.isOne(in: 2))
+      return .fault(job, fault)
     }
   }
 

@@ -46,7 +46,27 @@ struct Simulation<Tested: Subject> {
       try subject.crash()
       model.restart()
       try await compareEverything()
+    case .fault(let job, let fault): try await submit(job, during: fault)
     }
+  }
+
+  /// A job is in the log wholly or not at all; what was answered is in it.
+  private mutating func submit(_ job: Job, during fault: DiskFault) async throws {
+    try await tick()
+    var after = model
+    let expected = after.submit(job.requests, isLinked: job.isLinked, at: clock.now)
+    let actual = try await subject.submit(job, during: fault)
+    if let actual { try compare(actual, expected, of: job) }
+    let next = EventNumber(UInt64(model.log.count) + 1)
+    let isDone = try !subject.events(from: next).isEmpty
+    guard isDone || actual == nil || after.log.count == model.log.count else {
+      throw Mismatch("\(fault): what was answered is not in the log")
+    }
+    // A restart forgets nothing that counts, and neither does the model.
+    if isDone { model = after }
+    try await tick()
+    try compareAccounts(books)
+    try await compareWallets(Array(model.wallets.indices))
   }
 
   private mutating func submit(_ jobs: [Job]) async throws {

@@ -3,7 +3,8 @@ import LedgerCore
 import Testing
 
 /// Goal: the engine does exactly what the accounting rules say, whatever is asked of it, in any
-/// order and at any time on the clock, also after it was closed and opened again.
+/// order and at any time on the clock, also after it was closed and opened again, and when the disk
+/// is full or fails meanwhile.
 /// Method: seeds make commands, valid and invalid, alone, in batches and in linked units; the
 /// engine and a naive ledger get the same. Outcomes, events and balances are compared after every
 /// step, and the invariants are checked after every event. A seed that finds something is shrunk.

@@ -7,6 +7,20 @@ struct Job: Sendable {
   var isLinked = false
 }
 
+/// A call that reaches the disk fails.
+struct DiskFault: Sendable, CustomStringConvertible {
+  /// Which of the calls from now on.
+  var call: Int
+  /// The disk is full; else it is broken.
+  var isFull: Bool
+  /// All later calls fail too, until the step is over.
+  var isForGood: Bool
+
+  var description: String {
+    "\(isFull ? "full" : "broken") disk at call \(call)\(isForGood ? " and later" : "")"
+  }
+}
+
 /// One thing that happens in a run.
 enum Step: Sendable, CustomStringConvertible {
   /// Several jobs are submitted one behind the other, before the first is answered.
@@ -15,10 +29,13 @@ enum Step: Sendable, CustomStringConvertible {
   case restart
   /// The process ends without closing the ledger, and another opens what is on disk.
   case crash
+  /// A job is submitted while the disk fails; afterwards it works again.
+  case fault(Job, DiskFault)
 
   var commandCount: Int {
     switch self {
     case .submit(let jobs): jobs.map(\.requests.count).reduce(0, +)
+    case .fault(let job, _): job.requests.count
     case .clock, .restart, .crash: 0
     }
   }
@@ -45,6 +62,7 @@ enum Step: Sendable, CustomStringConvertible {
     case .clock(let time): "clock \(time)"
     case .restart: "restart"
     case .crash: "crash"
+    case .fault(let job, let fault): "\(fault)\(Self.list(job.requests))"
     }
   }
 

@@ -4,6 +4,9 @@
 protocol Subject {
   /// Submits the jobs one behind the other; the outcomes of each, in order.
   mutating func submit(_ jobs: [Job]) async throws -> [[Outcome]]
+  /// Submits one job while the disk fails, and has it work again; nil where the outcome is unknown
+  /// or nothing was begun.
+  mutating func submit(_ job: Job, during fault: DiskFault) async throws -> [Outcome]?
   /// Fires the timers that are due, as the engine does where it has nothing else to do.
   mutating func tick() async throws
   /// What the wallet has available.
@@ -26,6 +29,9 @@ struct NaiveSubject: Subject {
   mutating func submit(_ jobs: [Job]) -> [[Outcome]] {
     jobs.map { ledger.submit($0.requests, isLinked: $0.isLinked, at: clock.now) }
   }
+
+  /// A ledger without a disk has no faults of it.
+  mutating func submit(_ job: Job, during fault: DiskFault) -> [Outcome]? { submit([job])[0] }
 
   mutating func tick() {
     ledger.tick(at: clock.now)

@@ -13,7 +13,7 @@ struct Swarm: CustomStringConvertible {
 
   /// How it is asked, and what happens in between.
   enum Move: Int, CaseIterable {
-    case single, batch, unit, unitAgain, together, clock, restart, crash, storm
+    case single, batch, unit, unitAgain, together, clock, restart, crash, storm, fault
   }
 
   /// How many agents a run begins with.
@@ -46,7 +46,7 @@ struct Swarm: CustomStringConvertible {
     // A ledger in which nobody pays finds nothing; one without money little.
     kinds[Kind.pay.rawValue] = max(kinds[Kind.pay.rawValue], 5)
     kinds[Kind.fund.rawValue] = max(kinds[Kind.fund.rawValue], 1)
-    moves = [24, 12, 12, 6, 12, 12, 1, 1, 1]
+    moves = [24, 12, 12, 6, 12, 12, 1, 1, 1, 2]
     for move in Move.allCases where move != .single && dice.isOne(in: 3) {
       moves[move.rawValue] = 0
     }
@@ -55,7 +55,7 @@ struct Swarm: CustomStringConvertible {
     repeatedOneIn = [0, 3, 8, 20][dice.below(4)]
     otherDigestOneIn = [0, 2, 5][dice.below(3)]
     sizeMax = [3, 8, 30][dice.below(3)]
-    hasHugeUnits = dice.isOne(in: 8)
+    hasHugeUnits = dice.isOne(in: 4)
     cap = [1_000, 100_000_000_000, Amount.commandMax.units][dice.below(3)]
     fingerprintsCollide = dice.isOne(in: 3)
     livemode = dice.isOne(in: 12)
