@@ -122,6 +122,56 @@ import Testing
     expectRefused(key)
   }
 
+  private static func mendChecksum(ofBlockAround place: Int, in data: inout Data) {
+    let bytes = Array(data)
+    guard let start = (0...place).last(where: { bytes[$0...].starts(with: Array("LBLK".utf8)) })
+    else { return }
+    let number = { (at: Int) in
+      (0..<4).reduce(0) { $0 | Int(bytes[start + at + $1]) << ($1 * 8) }
+    }
+    let end = start + Block.headerByteCount + number(20) + number(16) * 4
+    let crc = unsafe Hashing.crc(ofBlock: bytes[start..<end].span.bytes)
+    for index in 0..<4 {
+      data[start + Block.crcOffset + index] = UInt8(truncatingIfNeeded: crc >> UInt32(index * 8))
+    }
+  }
+
+  /// A log that is written anew has checksums of its own, which say nothing of what was read.
+  @Test func `a damaged block is not restored to an event within it or behind it`() throws {
+    let scene = try Scene()
+    let before = scene.engine.head
+    _ = try scene.engine.submitAndWait((0..<40).map { _ in try scene.pay(0x1234_5678) })
+    let backup = TemporaryDirectory()
+    let made = try scene.engine.backup(to: backup.path)
+    scene.engine.close()
+    let key = try Self.key(scene)
+    func restore(upTo last: EventNumber?) throws -> TemporaryDirectory {
+      let restored = TemporaryDirectory()
+      _ = try Backup.restore(backup.path, to: restored.path, masterKey: key, upTo: last)
+      return restored
+    }
+    let file = URL(filePath: backup.path + "/log/data.mdb")
+    var data = try Data(contentsOf: file)
+    let amount = try #require(data.range(of: Data([0x78, 0x56, 0x34, 0x12])))
+    data[amount.lowerBound] ^= 1
+    try data.write(to: file)
+    for isMended in [false, true] {
+      // Whoever forges a frame mends the block's checksum, too; the root still tells.
+      if isMended { Self.mendChecksum(ofBlockAround: amount.lowerBound, in: &data) }
+      try data.write(to: file)
+      for last in [nil, made.head, EventNumber(before.rawValue + 20)] {
+        #expect(throws: StorageError.self, "mended \(isMended), to \(String(describing: last))") {
+          _ = try restore(upTo: last)
+        }
+      }
+    }
+    // What lies before the damage can still be had.
+    let restored = try restore(upTo: before)
+    let engine = try Engine.open(restored.path, .test)
+    #expect(engine.head == before)
+    engine.close()
+  }
+
   /// A folder of somebody's that happens to have the name is left alone.
   @Test func `what lies where the partial one goes is not removed`() throws {
     let scene = try Scene()

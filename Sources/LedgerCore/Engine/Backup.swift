@@ -184,6 +184,7 @@ extension Backup {
       guard let head = try whole.head(), last.isSome, last <= head.last else {
         throw .refused("the backup has events 1 to \(try whole.head()?.last ?? .none), not \(last)")
       }
+      try check(whole, upTo: last)
       try File.remove(directory + "/head.log")
       try File.makeDirectory(path + ".cut")
       try write(whole, upTo: last, to: path + ".cut", directory, options)
@@ -192,6 +193,25 @@ extension Backup {
     File.removeDirectory(path)
     try File.remove(path + ".cut/lock.mdb")
     try File.move(path + ".cut", to: path)
+  }
+
+  /// Checks the blocks up to event `last` against their own checksums and roots: the log that is
+  /// written of their frames has its own, which agree with whatever was read.
+  private static func check(_ log: EventLog, upTo last: EventNumber) throws(StorageError) {
+    var next = EventNumber(1)
+    var tree = MerkleTree()
+    while next <= last {
+      let start = next
+      next = try log.walkBlocks(from: start, countMax: 64, checking: .every) {
+        header, bytes throws(StorageError) in
+        try tree.append(header, of: bytes) { _ in }
+        guard tree.root == header.root else {
+          throw .damaged("block \(header.first): its frames do not hash to its root")
+        }
+        return header.last < last
+      }
+      guard next > start else { throw .damaged("the backup has no event \(start)") }
+    }
   }
 
   private static func write(
