@@ -15,6 +15,8 @@ struct Sweep {
   private let range: Range<Int>
   /// Of a backup: the file with its master key.
   private let keyFile: String?
+  /// Of the file: where its bytes are not zero.
+  private var used: [Int] = []
 
   /// `DIR COPY FILE SEED FROM TO [KEY]`: `FILE` is a path within `DIR`.
   init(_ arguments: [String]) throws {
@@ -26,10 +28,11 @@ struct Sweep {
     keyFile = arguments.count > 7 ? arguments[7] : nil
   }
 
-  func run() throws {
+  mutating func run() throws {
     let data = try Data(contentsOf: URL(filePath: pristine + "/" + file))
     try prepare(data)
     let expected = try Sight(copy).text
+    used = data.indices.filter { data[$0] != 0 }
     for flip in range {
       Victim.say("begin \(flip)")
       Victim.say("\(try verdict(expected, flipped(data, flip))) \(flip)")
@@ -44,10 +47,15 @@ struct Sweep {
     state = (state ^ (state >> 27)) &* 0x94D0_49BB_1331_11EB
     state ^= state >> 31
     let number = Int(state >> 9)
-    // A meta page's fields are its first 152 bytes; a ledger of the tests has twenty commits.
-    let places = ["log/data.mdb": number % 2 * 4096 + number / 2 % 152, "head.log": number % 1_600]
+    // A meta page's fields are its first 152 bytes. Of `head.log` few records are written.
     let isChosen = file == "head.log" ? flip % 4 != 0 : flip % 4 == 0
-    let place = isChosen ? places[file] ?? number % 600 : number % data.count
+    let place: Int
+    switch (isChosen, file) {
+    case (true, "log/data.mdb"): place = number % 2 * 4096 + number / 2 % 152
+    case (true, "head.log"): place = used[number % used.count]
+    case (true, _): place = number % 600
+    case (false, _): place = number
+    }
     var copy = data
     copy[copy.startIndex + place % data.count] ^= 1 << UInt8(state & 7)
     return copy

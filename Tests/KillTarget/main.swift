@@ -30,7 +30,8 @@ do {
   case "powerloss" where arguments.count == 8:
     try PowerLoss(arguments).run()
   case "sweep" where arguments.count == 7 || arguments.count == 8:
-    try Sweep(arguments).run()
+    var sweep = try Sweep(arguments)
+    try sweep.run()
   default:  // not ours: a person's words
     FileHandle.standardError.write(
       Data("KillTarget run|open|script|burst|backup|trace|powerloss|sweep …\n".utf8))
