@@ -173,6 +173,30 @@ import Testing
   }
 
   /// A folder of somebody's that happens to have the name is left alone.
+  @Test func `nothing is removed through a link where the partial one goes`() throws {
+    let scene = try Scene()
+    let files = FileManager.default
+    let target = TemporaryDirectory()
+    let partial = target.path + ".partial"
+    defer { try? files.removeItem(atPath: partial) }
+    for part in ["/index", "/snapshots", "/log", "/keys", ""] {
+      let other = TemporaryDirectory()
+      try files.createDirectory(atPath: other.path, withIntermediateDirectories: true)
+      for name in ["data.mdb", "master.key", "head.log"] {
+        try Data([1]).write(to: URL(filePath: other.path + "/" + name))
+      }
+      try? files.removeItem(atPath: partial)
+      if !part.isEmpty {
+        try files.createDirectory(
+          atPath: partial, withIntermediateDirectories: true,
+          attributes: [.posixPermissions: 0o700])
+      }
+      try files.createSymbolicLink(atPath: partial + part, withDestinationPath: other.path)
+      #expect(throws: LedgerFailure.self) { try scene.engine.backup(to: target.path) }
+      #expect(try files.contentsOfDirectory(atPath: other.path).count == 3, "\(part)")
+    }
+  }
+
   @Test func `what lies where the partial one goes is not removed`() throws {
     let scene = try Scene()
     let backup = TemporaryDirectory()

@@ -324,6 +324,8 @@ import Testing
     try Data(bytes).write(to: URL(filePath: path))
     let engine = try Engine.open(directory.path, .test)
     #expect(engine.head == EventNumber(1))
+    // Written anew and synced, so that no power loss after the next commits finds an empty ring.
+    #expect(try HeadLog(path).newest?.last == EventNumber(1))
     _ = try Scene.agent("ann", engine)
     engine.close()
     try Engine.open(directory.path, .test).close()

@@ -315,6 +315,20 @@ import Testing
     till.engine.close()
   }
 
+  @Test func `a run with a damaged filter is used without one`() async throws {
+    var till = try Till(200)
+    for _ in 0..<4 { try till.pay(150) }
+    try await till.settle()
+    till.engine.close()
+    let path = till.index + "/" + till.names()[0]
+    var data = try Data(contentsOf: URL(filePath: path))
+    data[data.count - 10] ^= 4
+    try data.write(to: URL(filePath: path))
+    try till.reopen()
+    try till.expectAllKnown()
+    till.engine.close()
+  }
+
   /// What is read only when it is asked for is checked only then; the ledger ends rather than pay
   /// twice, and the next opening makes the run anew.
   @Test func `a damaged page ends the ledger before a key is paid twice`() async throws {

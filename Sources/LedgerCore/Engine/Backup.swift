@@ -91,6 +91,14 @@ extension Backup {
   /// Removes what an earlier backup or restore that was cut short left: files of these names only.
   fileprivate static func remove(_ partial: String) throws(StorageError) {
     guard File.exists(partial) else { return }
+    // Through a link, or in a directory that somebody else may write to, a name is any file's.
+    for part in ["", "/log", "/log.cut", "/keys", "/index", "/snapshots"]
+    where File.exists(partial + part) {
+      guard try File.isPrivateDirectory(partial + part) else {
+        throw .refused(
+          "\(partial)\(part) is in the way and not a directory that only you may enter; remove it")
+      }
+    }
     for name in [
       "/log/data.mdb", "/log/lock.mdb", "/head.log", "/head.log.partial", "/daemon.lock",
       "/keys/master.key", "/keys/master.key.partial", "/log.cut/data.mdb", "/log.cut/lock.mdb",
@@ -147,6 +155,7 @@ extension Backup {
     for name in ["/log/data.mdb", "/head.log"] {
       try File.copy(source + name, to: partial + name)
     }
+    for path in [partial, partial + "/log"] { try File.syncDirectory(path) }
     var options = Engine.Options()
     options.mayCreate = false
     options.mayBeEitherMode = true

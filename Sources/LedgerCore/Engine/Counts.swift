@@ -53,6 +53,6 @@ extension Engine {
 
   /// Bytes of the log's data file that are in use.
   public func byteCount() throws(LedgerFailure) -> Int {
-    try withLog { log throws(StorageError) in log.environment.usage.byteCount }
+    try withLog { log throws(StorageError) in log.environment.usageBesideWriter.byteCount }
   }
 }

@@ -66,11 +66,14 @@ package final class Wakeup: Sendable {
     if !isSet.exchange(true, ordering: .acquiringAndReleasing) { semaphore.signal() }
   }
 
-  /// Sleeps until nudged, at most `milliseconds`, or for ever where that is `nil`.
-  package func wait(milliseconds: Int?) {
+  /// Sleeps until nudged, at most `milliseconds`, or for ever where that is `nil`. Answers false
+  /// where the time is over.
+  @discardableResult
+  package func wait(milliseconds: Int?) -> Bool {
     let deadline: DispatchTime = milliseconds.map { .now() + .milliseconds($0) } ?? .distantFuture
-    guard semaphore.wait(timeout: deadline) == .success else { return }
+    guard semaphore.wait(timeout: deadline) == .success else { return false }
     _ = isSet.exchange(false, ordering: .acquiringAndReleasing)
+    return true
   }
 }
 

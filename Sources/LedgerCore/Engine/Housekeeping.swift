@@ -59,13 +59,23 @@ final class Housekeeping: Sendable {
         // Where it fails, it is tried again when as many events have come once more.
         last = writeSnapshot(log) ?? heads.head
       }
-      let left = Duration.seconds(seconds) - began.duration(to: .now)
-      let milliseconds = Int(max(min(left.components.seconds, 3_600), 0)) * 1_000 + 1
-      if eventCount > 0 { heads.wake(wakeup, at: EventNumber(last.rawValue + eventCount)) }
       // A table's last event is durable a moment after it was handed over.
-      let retry = keys.hasFrozen ? Self.soonMilliseconds : Self.retryMilliseconds
-      wakeup.wait(milliseconds: areWritten && !keys.hasFrozen ? milliseconds : retry)
+      let pause = keys.hasFrozen ? Self.soonMilliseconds : untilSnapshot(since: last, began)
+      wakeup.wait(milliseconds: areWritten ? pause : Self.retryMilliseconds)
     }
+  }
+
+  /// How long to sleep for the next snapshot: until its time or its event, whichever is first.
+  /// Where nothing came since the last one there is nothing to make at its time.
+  private func untilSnapshot(
+    since last: EventNumber, _ began: ContinuousClock.Instant
+  ) -> Int {
+    let hour = 3_600
+    guard eventCount > 0 else { return hour * 1_000 }
+    let left = (Duration.seconds(seconds) - began.duration(to: .now)).components.seconds
+    let isIdle = left <= 0 && heads.head == last
+    heads.wake(wakeup, at: EventNumber(last.rawValue + (isIdle ? 1 : eventCount)))
+    return isIdle ? hour * 1_000 : Int(max(min(left, Int64(hour)), 0)) * 1_000 + 1
   }
 
   private static let soonMilliseconds = 20
@@ -123,15 +133,16 @@ final class Housekeeping: Sendable {
   private static let snapshotByteCountPerSecond = 100 << 20
   private static let keyByteCountPerSecond = 400 << 20
 
-  /// Waits after each piece as long as that takes at such a pace; gives up when the ledger closes.
+  /// Waits after each piece as long as that takes at such a pace. Gives up when the ledger closes,
+  /// and when the disk is nearly full: the reserve is for what ends obligations.
   private func pace(_ byteCountPerSecond: Int) -> (Int) throws(StorageError) -> Void {
-    let began = ContinuousClock.now
-    var written = 0
+    var due = ContinuousClock.now
     return { [self] (count: Int) throws(StorageError) in
       guard !isStopped.load(ordering: .relaxed) else { throw .refused("the ledger is closing") }
-      written += count
-      let due = Duration.seconds(1) * written / byteCountPerSecond
-      let ahead = due - began.duration(to: .now)
+      guard reserve.room == .ample else { throw .refused("the disk is nearly full") }
+      // Time in which nothing was written is not saved up.
+      due = max(due, .now) + Duration.seconds(1) * count / byteCountPerSecond
+      let ahead = ContinuousClock.now.duration(to: due)
       if ahead > .zero { Priority.sleep(ahead) }
     }
   }

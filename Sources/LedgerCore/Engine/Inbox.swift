@@ -1,4 +1,3 @@
-import Dispatch
 import Synchronization
 
 /// What waits for the engine's thread: bounded, and full is a refusal, never a wait (`design.md`
@@ -33,7 +32,7 @@ final class Inbox: Sendable {
   }
 
   private let state = Mutex(State())
-  private let arrived = DispatchSemaphore(value: 0)
+  private let arrived = Wakeup()
 
   /// Adds a job, or answers why not: the engine is closed or failed, or its queue is full.
   func offer(_ job: Job, commandCount: Int) throws(Rejected) {
@@ -46,7 +45,7 @@ final class Inbox: Sendable {
       return (nil, state.jobs.count == 1)
     }
     if let rejected { throw rejected }
-    if wasEmpty { arrived.signal() }
+    if wasEmpty { arrived.wake() }
   }
 
   enum Rejected: Error {
@@ -68,11 +67,11 @@ final class Inbox: Sendable {
   /// somebody nudges. Answers false where the time is over.
   @discardableResult
   func pause(milliseconds: Int) -> Bool {
-    arrived.wait(timeout: .now() + .milliseconds(milliseconds)) == .success
+    arrived.wait(milliseconds: milliseconds)
   }
 
   /// Wakes the engine's thread.
-  func nudge() { arrived.signal() }
+  func nudge() { arrived.wake() }
 
   /// Whether something waits.
   var isEmpty: Bool { state.withLock { $0.jobs.isEmpty } }
@@ -83,7 +82,7 @@ final class Inbox: Sendable {
   /// Accepts nothing more; what waits is still done.
   func close() {
     state.withLock { $0.isClosed = true }
-    arrived.signal()
+    arrived.wake()
   }
 
   /// Accepts nothing more, because of `failure`; answers what was waiting.

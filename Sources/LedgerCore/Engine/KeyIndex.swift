@@ -68,8 +68,8 @@ struct KeyIndex: ~Copyable, KeySink {
 
   /// The events on disk that may have used the key.
   ///
-  /// - Throws: ``StorageError/damaged(_:)`` where a page is: a key that is not found would be paid
-  ///   twice. The run is removed, so that the next opening makes it anew.
+  /// - Throws: ``StorageError`` where a page cannot be read or is damaged: a key that is not found
+  ///   would be paid twice. The run is removed, so that the next opening makes it anew.
   @inline(never)
   func onDisk(_ fingerprint: UInt128) throws(StorageError) -> [EventNumber] {
     let tag = Fingerprints.tag(fingerprint)
@@ -78,7 +78,7 @@ struct KeyIndex: ~Copyable, KeySink {
       do throws(StorageError) {
         events += try run.events(of: tag)
       } catch {
-        if case .damaged = error { try File.remove(run.path) }
+        try File.remove(run.path)
         throw error
       }
     }

@@ -65,7 +65,7 @@ final class KeyShelf: Sendable {
       next = EventNumber(run.head.last.rawValue + 1)
     }
     for path in paths { try File.remove(path) }
-    let all = try arranged(runs)
+    let all = arranged(runs)
     state.withLock { $0.runs = all }
     return all
   }
@@ -96,7 +96,7 @@ final class KeyShelf: Sendable {
   }
 
   /// The same runs with filters for as many of the newest as the memory allows.
-  private func arranged(_ runs: [KeyRun]) throws(StorageError) -> [KeyRun] {
+  private func arranged(_ runs: [KeyRun]) -> [KeyRun] {
     var left = filterByteCountMax
     var arranged: [KeyRun] = []
     for run in runs.reversed() {
@@ -106,10 +106,20 @@ final class KeyShelf: Sendable {
       if (run.filterByteCount > 0) == mayHave {
         arranged.append(run)
       } else {
-        arranged.append(try KeyRun(run.path, filterByteCountMax: mayHave ? needed : 0))
+        arranged.append(reopened(run, filterByteCountMax: mayHave ? needed : 0))
       }
     }
     return arranged.reversed()
+  }
+
+  /// The run with or without its filter. Where that cannot be had, as it is: slower, never wrong.
+  private func reopened(_ run: KeyRun, filterByteCountMax: Int) -> KeyRun {
+    do throws(StorageError) {
+      return try KeyRun(run.path, filterByteCountMax: filterByteCountMax)
+    } catch {
+      warn("\(error); its keys are looked up without a filter")
+      return run
+    }
   }
 
   // MARK: - Between the threads
@@ -137,7 +147,7 @@ final class KeyShelf: Sendable {
   var runs: [KeyRun] { state.withLock { $0.runs } }
 
   private func publish(_ runs: [KeyRun]) throws(StorageError) {
-    let arranged = try arranged(runs)
+    let arranged = arranged(runs)
     guard arranged.areComplete else { throw Self.gap }
     state.withLock { $0.runs = arranged }
     isNew.store(true, ordering: .releasing)
@@ -170,7 +180,7 @@ final class KeyShelf: Sendable {
 
   /// At opening: writes a table as a run; answers all runs.
   func add(_ frozen: FrozenKeys, root: Digest32) throws(StorageError) -> [KeyRun] {
-    let all = try arranged(runs + [try write(frozen, root: root)])
+    let all = arranged(runs + [try write(frozen, root: root)])
     guard all.areComplete else { throw Self.gap }
     state.withLock { $0.runs = all }
     return all
@@ -205,7 +215,8 @@ final class KeyShelf: Sendable {
       do throws(StorageError) { try File.remove(partial) } catch {}
       throw error
     }
-    return try KeyRun(final, filterByteCountMax: filterByteCountMax)
+    // Which runs have their filters in memory, the whole shelf decides.
+    return try KeyRun(final, filterByteCountMax: 0)
   }
 
   /// The oldest eight neighbours of one length.

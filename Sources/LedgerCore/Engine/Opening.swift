@@ -105,7 +105,7 @@ struct Opening: ~Copyable {
 
   private init(
     existing log: EventLog, _ head: EventLog.Head, _ directory: consuming DataDirectory,
-    _ headLog: consuming HeadLog, _ master: [UInt8], _ options: Engine.Options
+    _ newestHeads: consuming HeadLog, _ master: [UInt8], _ options: Engine.Options
   ) throws(StorageError) {
     let format = try log.number("format")
     guard format == UInt64(EventLog.format) else {
@@ -118,10 +118,20 @@ struct Opening: ~Copyable {
     let id = UInt128(littleEndianBytes: idBytes)
     let secrets = try Secrets(opening: sealed, with: master, ledger: id)
     let tree = try MerkleTree(size: head.last.rawValue, peaks: head.tree)
+    var headLog = newestHeads
     try Self.check(headLog.newest, against: head, tree.root, log)
+    if headLog.newest == nil {
+      // Killed between genesis and its record: without one, a power loss after the next commits
+      // would leave a ring that says nothing beside a log that has them.
+      try headLog.append(
+        last: head.last, transaction: log.environment.usage.transaction, root: tree.root,
+        epoch: before)
+      try headLog.sync()
+    }
 
     let snapshots = Snapshots(
       directory: directory.snapshots, ledger: id, warn: options.onWarning)
+    try snapshots.removeUnfinished()
     let newest = try snapshots.newest(log, upTo: head.last)
     var ledger = newest.ledger
     var position = newest.position

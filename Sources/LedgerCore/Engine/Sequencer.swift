@@ -60,6 +60,9 @@ struct Sequencer: ~Copyable {
   private mutating func work() throws(StorageError) -> Bool {
     // Asked for before the jobs: what was accepted before closing is done.
     let isClosed = inbox.isClosed
+    // While the committer is stuck at the disk, answers pile up behind it: then the queue is to
+    // fill, which refuses, and not the memory.
+    if shipped != nil, answers.count >= Inbox.commandCountMax { try takeBack() }
     let jobs = inbox.takeAll()
     pending = jobs[...]
     while !pending.isEmpty {
@@ -82,7 +85,10 @@ struct Sequencer: ~Copyable {
       return true
     }
     if isBacklog { return true }
+    // Asked again: who closed meanwhile has woken this thread already, perhaps while it waited for
+    // room, and will not again.
     if isClosed { return false }
+    if inbox.isClosed { return true }
     // With timers armed, the periodic tick looks for due ones; it can never change an outcome.
     let isNews = inbox.pause(milliseconds: ledger.timers.count > 0 ? 250 : 60_000)
     if !isNews { try fireDueTimers() }

@@ -40,6 +40,13 @@ struct Snapshots: Sendable {
     return numbers.sorted(by: >)
   }
 
+  /// Removes what a kill left half written. For whoever holds the ledger's lock.
+  func removeUnfinished() throws(StorageError) {
+    for name in File.names(in: directory) where name.hasSuffix(Self.suffix + ".partial") {
+      try File.remove(directory + "/" + name)
+    }
+  }
+
   /// Those whose head can be read, newest first.
   func list() -> [Snapshot] {
     numbers().compactMap { number in

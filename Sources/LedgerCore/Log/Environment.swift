@@ -148,6 +148,13 @@ package final class Environment: @unchecked Sendable {
     return unsafe (UInt64(info.me_last_txnid), pages * Int(status.ms_psize), Int(info.me_mapsize))
   }
 
+  /// The same for another thread than the writer's, which may be moving the map.
+  var usageBesideWriter: (transaction: UInt64, byteCount: Int, mapByteCount: Int) {
+    gate.enter()
+    defer { gate.leave() }
+    return usage
+  }
+
   /// Doubles the map where less than `byteCount` is left of it. For the one writer, between its
   /// transactions: waits until no reader is in and keeps new ones out meanwhile, since every
   /// pointer into the map dies. Where the system has no address space left, the map stays as it is,

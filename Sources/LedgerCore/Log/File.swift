@@ -158,7 +158,13 @@ struct File: ~Copyable {
 
   static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
-  /// What the file system says of a path.
+  /// Whether it is a directory itself, not a link to one, that is ours and nobody else may enter.
+  static func isPrivateDirectory(_ path: String) throws(StorageError) -> Bool {
+    let status = try status(path)
+    return status.isDirectory && status.owner == geteuid() && status.mode & 0o077 == 0
+  }
+
+  /// What the file system says of a path; of a link, itself.
   struct Status {
     var isDirectory: Bool
     var owner: UInt32
