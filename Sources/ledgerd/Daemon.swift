@@ -123,9 +123,9 @@ struct Daemon: Sendable {
   private func application(
     _ dispatch: Dispatch, at address: BindAddress, connectionCountMax: Int,
     onRunning: @escaping @Sendable (any Channel) async -> Void
-  ) -> Application<RouterResponder<BasicRequestContext>> {
+  ) -> Application<RouterResponder<EdgeContext>> {
     let channel = HTTP1Channel.Configuration(
-      additionalChannelHandlers: [BodyDeadline(streams: dispatch.streams)],
+      additionalChannelHandlers: [Deadlines(streams: dispatch.streams)],
       idleTimeout: .seconds(Limits.idleSeconds),
       httpDecoderConfiguration: .init(
         maxHeaderFieldSize: Limits.headerListByteCountMax,

@@ -461,6 +461,8 @@ private struct DocumentGenerator: RandomNumberGenerator {
     for _ in 0..<below(6) {
       let bound = [0x20, 0x7F, 0x7F, 0x800, 0x1_0000, 0x11_0000][below(6)]
       guard let scalar = Unicode.Scalar(UInt32(1 + below(bound - 1))) else { continue }
+      // Foundation takes one at the beginning of a name for a byte order mark, and drops it.
+      if writesOnlyIntegers && scalar == "\u{FEFF}" { continue }
       text.unicodeScalars.append(scalar)
     }
     return text + ["", "\"", "\\", "/", "e\u{301}"][below(5)]

@@ -11,6 +11,12 @@ import NIOCore
 struct Dispatch: Sendable {
   let backend: Backend
   let routes: [Route]
+  private let rate = Rate()
+
+  init(backend: Backend, routes: [Route]) {
+    self.backend = backend
+    self.routes = routes
+  }
 
   /// The largest body of any request.
   static let bodyByteCountMax = JSONValue.byteCountMax
@@ -19,9 +25,9 @@ struct Dispatch: Sendable {
   var streams: Set<String> { Set(routes.filter { $0.handleLines != nil }.map(\.path)) }
 
   /// A router of `routes`, and of nothing else.
-  func router() -> Router<BasicRequestContext> {
+  func router() -> Router<EdgeContext> {
     let router = Router(
-      context: BasicRequestContext.self, options: [.autoGenerateHeadEndpoints])
+      context: EdgeContext.self, options: [.autoGenerateHeadEndpoints])
     router.add(middleware: Problems(routes: routes))
     for route in routes {
       router.on(RouterPath(route.path), method: route.method.http) { request, context in
@@ -32,7 +38,7 @@ struct Dispatch: Sendable {
   }
 
   private func respond(
-    to request: Hummingbird.Request, _ context: BasicRequestContext, _ route: Route
+    to request: Hummingbird.Request, _ context: EdgeContext, _ route: Route
   ) async throws -> Response {
     if route.handleLines == nil,
       let length = request.headers[.contentLength].flatMap({ Int($0) }),
@@ -40,6 +46,7 @@ struct Dispatch: Sendable {
     {
       throw Self.bodyTooLarge
     }
+    try checkRate(request, context, route)
     let principal = try await Principals.resolve(
       route.who, authorization: request.headers[values: .authorization], backend)
     var input = Input()
@@ -49,6 +56,7 @@ struct Dispatch: Sendable {
     } catch {
       throw Problem(error)
     }
+    let key = try Self.key(of: route, request.headers)
     if let handle = route.handleLines {
       let call = Call(backend: backend, input: input, principal: principal, key: nil)
       return Lines(call: call, fields: route.body ?? [], handle: handle).response(to: request)
@@ -56,10 +64,25 @@ struct Dispatch: Sendable {
     if let fields = route.body {
       try input.read(fields, fromBody: try await Self.body(of: request))
     }
-    let key = try Self.key(of: route, request.headers, input)
-    let call = Call(backend: backend, input: input, principal: principal, key: key)
+    let call = Call(
+      backend: backend, input: input, principal: principal,
+      key: try Self.key(of: route, input, key))
     let answer = try await route.handle(call)
     return Self.response(answer.json, status: route.status, isReplay: answer.isReplay)
+  }
+
+  private func checkRate(
+    _ request: Hummingbird.Request, _ context: EdgeContext, _ route: Route
+  ) throws(Problem) {
+    guard let perMinute = route.perMinute, let name = HTTPField.Name("X-Forwarded-For"),
+      let peer = context.peer(
+        request.headers[values: name], proxyHops: backend.settings.proxyHops ?? 0),
+      let seconds = rate.take(route.name + " " + peer, perMinute: perMinute)
+    else { return }
+    var problem = Problem(
+      .rateExceeded, "Ask again in \(seconds) s; one address may \(perMinute) times a minute.")
+    problem.seconds = seconds
+    throw problem
   }
 
   static let bodyTooLarge = Problem(
@@ -88,7 +111,10 @@ struct Dispatch: Sendable {
   /// The query as an object, so that one reader checks both. Every name once, as in JSON.
   private static func query(_ query: String?, of route: Route) throws(JSONError) -> JSONObject {
     var members: [JSONObject.Member] = []
-    for pair in (query ?? "").split(separator: "&") {
+    // One more than there are: either unknown or there twice, and that one is told.
+    for pair in (query ?? "").split(separator: "&", maxSplits: route.query.count + 1)
+      .prefix(route.query.count + 1)
+    {
       let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       guard let name = decoded(parts[0]), let text = decoded(parts.count > 1 ? parts[1] : "") else {
         throw JSONError(.invalidString, "Encode the query as percent-escaped UTF-8 without NUL.")
@@ -131,10 +157,36 @@ struct Dispatch: Sendable {
 
   /// The one key of a request, wherever it stands; nil where there is none.
   private static func key(
-    of route: Route, _ headers: HTTPFields, _ input: Input
+    of route: Route, _ input: Input, _ inHeaders: (name: String, key: String)?
   ) throws(Problem) -> String? {
     guard !route.keys.names.isEmpty else { return nil }
-    var key = input[Route.key]
+    let key = input[Route.key]
+    guard let (name, other) = inHeaders, let key, key != other else { return key ?? inHeaders?.key }
+    throw differ(name)
+  }
+
+  private static func differ(_ name: String) -> Problem {
+    Problem(
+      .idempotencyKeysDiffer, field: name,
+      "Send one idempotency key; \(name) has another than the rest of the request.")
+  }
+
+  /// The one key in the headers, and where; nil where there is none. Refused where the route would
+  /// not honour it, since whoever sends one trusts it.
+  private static func key(
+    of route: Route, _ headers: HTTPFields
+  ) throws(Problem) -> (name: String, key: String)? {
+    let standard = "Idempotency-Key"
+    if route.method == .post, route.keys.names.isEmpty, let field = HTTPField.Name(standard),
+      headers[field] != nil
+    {
+      throw Problem(
+        .invalidHeader, field: standard,
+        route.handleLines == nil
+          ? "Send no \(standard); this route does not take one."
+          : "Put \"idempotency_key\" into each line instead of one \(standard) for all.")
+    }
+    var found: (name: String, key: String)?
     for name in route.keys.names {
       guard let field = HTTPField.Name(name) else { preconditionFailure("\(name) is a header") }
       let values = headers[values: field]
@@ -147,14 +199,10 @@ struct Dispatch: Sendable {
           .invalidHeader, field: name,
           "In \(name), send 1 to 255 printable ASCII characters without spaces, bare or quoted.")
       }
-      guard key == nil || key == text else {
-        throw Problem(
-          .idempotencyKeysDiffer, field: name,
-          "Send one idempotency key; \(name) has another than the rest of the request.")
-      }
-      key = text
+      guard found == nil || found?.key == text else { throw differ(name) }
+      found = (name, text)
     }
-    return key
+    return found
   }
 
   private static func isKey(_ text: String) -> Bool {
@@ -246,8 +294,8 @@ private struct Problems: RouterMiddleware {
   let routes: [Route]
 
   func handle(
-    _ request: Hummingbird.Request, context: BasicRequestContext,
-    next: @concurrent (Hummingbird.Request, BasicRequestContext) async throws -> Response
+    _ request: Hummingbird.Request, context: EdgeContext,
+    next: @concurrent (Hummingbird.Request, EdgeContext) async throws -> Response
   ) async throws -> Response {
     do {
       return try await next(request, context)

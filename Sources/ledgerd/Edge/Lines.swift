@@ -99,6 +99,8 @@ struct Lines: Sendable {
 private struct Reader<Body: AsyncIteratorProtocol<ByteBuffer, any Error>> {
   private var body: Body
   private var rest: [UInt8] = []
+  /// How many bytes at the beginning of ``rest`` have no end of a line among them.
+  private var searchedCount = 0
   private var isOver = false
   /// Why the rest was not read, where it was not.
   private(set) var problem: Problem?
@@ -113,7 +115,7 @@ private struct Reader<Body: AsyncIteratorProtocol<ByteBuffer, any Error>> {
       if !lines.isEmpty { return lines }
       if isOver {
         // The last line needs no end.
-        defer { rest = [] }
+        defer { (rest, searchedCount) = ([], 0) }
         return rest.isEmpty ? nil : [rest]
       }
       guard rest.count <= Lines.lineByteCountMax else {
@@ -135,16 +137,18 @@ private struct Reader<Body: AsyncIteratorProtocol<ByteBuffer, any Error>> {
     var lines: [[UInt8]] = []
     var start = 0
     while lines.count < countMax,
-      let end = rest[start...].firstIndex(of: UInt8(ascii: "\n"))
+      let end = rest[max(start, searchedCount)...].firstIndex(of: UInt8(ascii: "\n"))
     {
       guard end - start <= Lines.lineByteCountMax else {
         problem = Self.tooLong
         break
       }
-      lines.append(Array(rest[start..<end]))
+      // Blank ones say nothing, and an answer is longer than they are.
+      if start < end { lines.append(Array(rest[start..<end])) }
       start = end + 1
     }
     rest.removeFirst(start)
+    searchedCount = lines.count < countMax ? rest.count : 0
     return lines
   }
 }

@@ -31,9 +31,13 @@ struct Problem: Error, Sendable, Equatable {
     nextAction = reason.terms.next
   }
 
+  /// Seconds after which asking again may help, where the ledger knows them.
+  var seconds: Int?
+
   /// Seconds after which asking again may help.
   var retryAfter: Int? {
     guard nextAction.isRetry else { return nil }
+    if let seconds { return seconds }
     if reason == .storageFull || reason == .clockAhead { return 10 }
     return reason == .refusalRateExceeded ? 60 : 1
   }

@@ -54,6 +54,9 @@ enum Reason: String, CaseIterable, Sendable {
   case unitTooLarge = "unit_too_large"
   case refusalRateExceeded = "refusal_rate_exceeded"
 
+  /// Too many requests from one address.
+  case rateExceeded = "rate_exceeded"
+
   // Ourselves
   case outcomeUnknown = "outcome_unknown"
   case queueFull = "queue_full"
@@ -190,6 +193,7 @@ extension Reason {
     case .linkedCommandRefused: Terms(409, .ledger, .fixRequest, "A linked command was refused")
     case .unitTooLarge: Terms(400, .invalidField, .fixRequest, "Too many linked commands")
     case .refusalRateExceeded: Terms(429, .rate, .retryLater, "Too many refusals")
+    case .rateExceeded: Terms(429, .rate, .retryLater, "Too many requests")
     case .outcomeUnknown: Terms(503, .outcomeUnknown, .retrySameKey, "The outcome is unknown")
     case .queueFull: Terms(503, .overloaded, .retryLater, "Too much is waiting")
     case .storageFull: Terms(507, .storageFull, .retryLater, "The disk is nearly full")

@@ -49,6 +49,8 @@ struct Route: Sendable {
   /// The fields of the body; nil where there is none.
   var body: [any AnyField]?
   var keys = KeyHeaders.none
+  /// How often one address may ask in a minute; nil where credentials bound it.
+  var perMinute: Int?
   /// The status of success.
   var status = 200
   let answer: [Property]
@@ -78,6 +80,8 @@ struct Route: Sendable {
       reasons += [.credentialMissing, .credentialUnknown, .notPermitted, .invalidHeader]
     }
     reasons += [.unknownField]
+    if perMinute != nil { reasons += [.rateExceeded] }
+    if method == .post { reasons += [.invalidHeader] }
     if !parameters.isEmpty { reasons += [.invalidId] }
     if !query.isEmpty {
       reasons += [.duplicateField, .missingField, .invalidField, .invalidText, .invalidId]

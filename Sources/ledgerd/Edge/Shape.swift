@@ -200,10 +200,11 @@ enum DisplayText {
     text.unicodeScalars.allSatisfy { scalar in
       switch scalar.value {
       case 0x09, 0x0A: lines
-      case 0..<0x20, 0x7F..<0xA0, 0x061C, 0x200E, 0x200F, 0x2028, 0x2029, 0x202A...0x202E,
-        0x2066...0x2069, 0xFEFF:
-        false
-      default: true
+      case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029: false
+      // What joins letters, or forbids it, is part of how several languages are written.
+      case 0x200C, 0x200D: true
+      // Directions, and what is not seen: an agent would read what no person does.
+      default: scalar.properties.generalCategory != .format
       }
     }
   }

@@ -19,7 +19,7 @@ enum AgentRoutes {
     method: .post, path: "/v1/agents", name: "registerAgent",
     summary: "Registers an agent with a wallet and two keys, which are shown once.",
     who: .everyoneOrOperator, body: [name, tenant, metadata, currency, Route.key],
-    keys: .idempotencyKeyOrRequestId, status: 201,
+    keys: .idempotencyKeyOrRequestId, perMinute: 30, status: 201,
     answer: [
       Property("id", .id(.agent), "The agent."),
       Property("name", .text(bytes: 1...255), "Its name."),

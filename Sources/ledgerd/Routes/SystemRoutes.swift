@@ -48,7 +48,9 @@ enum SystemRoutes {
       Property("paths", .any, "The routes."),
       Property("components", .any, "What they share."),
     ],
-    handle: { call throws(Problem) in Answer(OpenAPI.document(of: PublicRoutes.all)) })
+    handle: { call throws(Problem) in Answer(document) })
+
+  private static let document = OpenAPI.document(of: PublicRoutes.all)
 }
 
 /// What is served on the public port.
