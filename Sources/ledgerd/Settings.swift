@@ -144,7 +144,7 @@ extension Settings {
       case .string(let text), .number(let text): values[setting] = text
       case .bool(let flag): values[setting] = String(flag)
       case .array(let elements): values[setting] = try list(elements, setting, path)
-      case .null, .object:
+      case .null, .object, .written:
         throw SettingsError("\(path): \(setting.rawValue) is not a text or a number")
       }
     }

@@ -18,7 +18,8 @@ struct Sweep {
   /// Of the file: where its bytes are not zero.
   private var used: [Int] = []
 
-  /// `DIR COPY FILE SEED FROM TO [KEY]`: `FILE` is a path within `DIR`.
+  /// `DIR COPY FILE SEED FROM TO [KEY]`: `FILE` is a path within `DIR`; seed 0 stands for every
+  /// byte in turn instead of random ones.
   init(_ arguments: [String]) throws {
     (pristine, copy, file) = (arguments[1], arguments[2], arguments[3])
     guard let seed = UInt64(arguments[4]), let from = Int(arguments[5]),
@@ -42,10 +43,23 @@ struct Sweep {
   /// The data with one bit of one byte changed; every fourth time where it counts most: in a meta
   /// page, in the newest records, in the head.
   private func flipped(_ data: Data, _ flip: Int) -> Data {
+    var copy = data
+    let (place, bit) = place(in: data, flip)
+    copy[copy.startIndex + place % data.count] ^= 1 << UInt8(bit)
+    return copy
+  }
+
+  private func place(in data: Data, _ flip: Int) -> (byte: Int, bit: UInt64) {
     var state = seed &+ UInt64(flip) &* 0x9E37_79B9_7F4A_7C15
     state = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
     state = (state ^ (state >> 27)) &* 0x94D0_49BB_1331_11EB
     state ^= state >> 31
+    if seed == 0 {
+      // Every one in turn: all bits of the two meta pages, then one of each byte.
+      let metaBitCount = file == "log/data.mdb" ? 2 * 4096 * 8 : 0
+      if flip < metaBitCount { return (flip / 8, UInt64(flip % 8)) }
+      return (flip - metaBitCount, state & 7)
+    }
     let number = Int(state >> 9)
     // A meta page's fields are its first 152 bytes. Of `head.log` few records are written.
     let isChosen = file == "head.log" ? flip % 4 != 0 : flip % 4 == 0
@@ -56,9 +70,7 @@ struct Sweep {
     case (true, _): place = number % 600
     case (false, _): place = number
     }
-    var copy = data
-    copy[copy.startIndex + place % data.count] ^= 1 << UInt8(state & 7)
-    return copy
+    return (place, state & 7)
   }
 
   /// Makes the copy, with other bytes in the file.

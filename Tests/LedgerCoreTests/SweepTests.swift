@@ -9,7 +9,8 @@ import Testing
 /// Method: a child flips one bit after the other, each in a fresh copy, many of them where they
 /// count most, opens the ledger, pays, and opens it once more. It is started again after a flip at
 /// which it crashed. `SWEEP_FLIPS=100000` for more than the short form's 240 in the data file; a
-/// quarter as many in each of the others.
+/// quarter as many in each of the others. `SWEEP_FLIPS=every` for one in every byte, and every bit
+/// of both meta pages.
 @Suite(.serialized) struct SweepTests {
   private static let flips =
     ProcessInfo.processInfo.environment["SWEEP_FLIPS"].flatMap { Int($0) } ?? 240
@@ -41,19 +42,44 @@ import Testing
       case .snapshot: "snapshots/\(name).zst"
       }
     let isBackup = target == .backup || target == .backupHeadLog
-    let flips = target == .data ? Self.flips : Self.flips / 4
+    let isEvery = ProcessInfo.processInfo.environment["SWEEP_FLIPS"] == "every"
+    let byteCount = try Data(
+      contentsOf: URL(filePath: (isBackup ? backup : scene.directory).path + "/" + file)
+    ).count
+    let flips =
+      switch (isEvery, target) {
+      case (true, .data): byteCount + 2 * 4096 * 8
+      case (true, _): byteCount
+      case (false, .data): Self.flips
+      case (false, _): Self.flips / 4
+      }
     let key = isBackup ? [scene.directory.path + "/keys/master.key"] : []
     var random = SplitMix64(seeded: "sweep of \(target)")
-    let seed = String(random.next() >> 1)
+    let seed = isEvery ? "0" : String(random.next() >> 1 | 1)
     let copy = TemporaryDirectory()
-    var counts: [String: Int] = [:]
-    var next = 0
-    while next < flips {
-      let child = try Child(
+    let counts = try Self.judge(flips, seed: seed) { next in
+      try Child(
         [
           "sweep", isBackup ? backup.path : scene.directory.path, copy.path, file, seed,
           String(next), String(flips),
         ] + key)
+    }
+    try? FileManager.default.removeItem(atPath: copy.path + "-backup")
+    print("\(flips) flips of \(target), seed \(seed): \(counts.sorted { $0.key < $1.key })")
+    // A snapshot that is passed over changes nothing, nor does a record of `head.log` before the
+    // newest whole one. In a backup's there is one record only.
+    #expect(counts["refused", default: 0] > 0 || [.snapshot, .headLog].contains(target))
+    #expect(counts["same", default: 0] > 0)
+  }
+
+  /// How many of the flips were refused, harmless, or ended a child that `start` makes.
+  private static func judge(
+    _ flips: Int, seed: String, start: (_ next: Int) throws -> Child
+  ) throws -> [String: Int] {
+    var counts: [String: Int] = [:]
+    var next = 0
+    while next < flips {
+      let child = try start(next)
       let end = child.wait()
       var flip = -1
       for line in child.lines {
@@ -76,12 +102,7 @@ import Testing
       counts["\(end)", default: 0] += 1
       next = flip + 1
     }
-    try? FileManager.default.removeItem(atPath: copy.path + "-backup")
-    print("\(flips) flips of \(target), seed \(seed): \(counts.sorted { $0.key < $1.key })")
-    // A snapshot that is passed over changes nothing, nor does a record of `head.log` before the
-    // newest whole one. In a backup's there is one record only.
-    #expect(counts["refused", default: 0] > 0 || [.snapshot, .headLog].contains(target))
-    #expect(counts["same", default: 0] > 0)
+    return counts
   }
 
   /// What `KillTarget open` says of a whole ledger, so that the sweep compares with the truth.

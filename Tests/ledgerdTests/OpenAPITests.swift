@@ -23,7 +23,8 @@ import Testing
   }
 
   @Test func `every operation has what the standard asks for`() throws {
-    let document = OpenAPI.document(of: PublicRoutes.all)
+    let bytes = OpenAPI.document(of: PublicRoutes.all).bytes
+    let document = try JSONValue.parse(bytes, byteCountMax: 1 << 20)
     #expect(document["info"]?["title"]?.text != nil && document["info"]?["version"]?.text != nil)
     var names: Set<String> = []
     for route in PublicRoutes.all {
@@ -47,7 +48,8 @@ import Testing
   }
 
   @Test func `references lead somewhere, and the bytes are always the same`() throws {
-    let document = OpenAPI.document(of: PublicRoutes.all)
+    let bytes = OpenAPI.document(of: PublicRoutes.all).bytes
+    let document = try JSONValue.parse(bytes, byteCountMax: 1 << 20)
     var references: [String] = []
     document.walk { name, value in
       if name == "$ref", let text = value.text { references.append(text) }
@@ -59,7 +61,7 @@ import Testing
       }
       #expect(target != nil, "\(reference)")
     }
-    #expect(document.bytes == OpenAPI.document(of: PublicRoutes.all).bytes)
+    #expect(bytes == OpenAPI.document(of: PublicRoutes.all).bytes)
   }
 
   @Test func `every rejection has a reason, and a reason has one status`() {
@@ -110,7 +112,7 @@ extension JSONValue {
       }
     case .array(let elements):
       for element in elements { element.walk(visit) }
-    case .null, .bool, .number, .string: break
+    case .null, .bool, .number, .string, .written: break
     }
   }
 }

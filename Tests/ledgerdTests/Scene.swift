@@ -184,7 +184,7 @@ struct Reply: Sendable {
     return switch object[name] {
     case .string(let text), .number(let text): text
     case .bool(let flag): String(flag)
-    case .null, .array, .object, nil: nil
+    case .null, .array, .object, .written, nil: nil
     }
   }
 

@@ -391,6 +391,7 @@ import Testing
   static func agrees(_ ours: JSONValue, _ theirs: Any) -> Bool {
     switch ours {
     case .null: return theirs is NSNull
+    case .written: return false
     case .bool(let value): return theirs as? Bool == value
     case .number(let text): return (theirs as? NSNumber)?.stringValue == text
     case .string(let text): return (theirs as? String).map { Array($0.utf8) } == Array(text.utf8)

@@ -20,10 +20,16 @@ public struct Preparation: Sendable {
   public let ids: TextIds
   let ledger: UInt128
   private let secrets: Secrets
+  private let credentials: KeyedHash
+  private let names: KeyedHash
+  private let requests: KeyedHash
 
   init(ledger: UInt128, secrets: Secrets) {
     self.ledger = ledger
     self.secrets = secrets
+    credentials = KeyedHash(secrets.credentials)
+    names = KeyedHash(secrets.names)
+    requests = KeyedHash(secrets.requests)
     ids = TextIds(key: secrets.ids)
   }
 
@@ -55,54 +61,59 @@ public struct Preparation: Sendable {
 
   /// The keyed hash by which the ledger knows a credential.
   public func hash(credential: String) -> UInt128 {
-    Self.hash([Array(credential.utf8)], key: secrets.credentials)
+    credentials.hash { $0.part(credential.utf8) }
   }
 
   /// The keyed hash of a tenant's name.
   public func hash(tenant name: String) -> UInt128 {
-    Self.hash([[1], Array(name.utf8)], key: secrets.names)
+    names.hash { message in
+      message.part([1])
+      message.part(name.utf8)
+    }
   }
 
   /// The keyed hash of an agent's name within a tenant.
   public func hash(agent name: String, tenant: String) -> UInt128 {
-    Self.hash([[2], Array(tenant.utf8), Array(name.utf8)], key: secrets.names)
+    names.hash { message in
+      message.part([2])
+      message.part(tenant.utf8)
+      message.part(name.utf8)
+    }
   }
 
   /// The keyed hash of an external label of a tenant.
   public func hash(label: String, of tenant: TenantNumber) -> UInt128 {
-    Self.hash([[3], Self.bytes(tenant.rawValue), Array(label.utf8)], key: secrets.names)
+    names.hash { message in
+      message.part([3])
+      message.part(Self.bytes(tenant.rawValue))
+      message.part(label.utf8)
+    }
   }
 
   private func idempotencyKey(
     _ key: String, _ command: Command, by actor: Actor, _ texts: [String]
   ) throws(Failure) -> IdempotencyKey {
-    let bytes = Array(key.utf8)
-    guard (1...255).contains(bytes.count), bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-      throw .keyInvalid
-    }
+    guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+    else { throw .keyInvalid }
     let scope = Self.bytes(actor.rawValue) + Self.bytes(UInt64(command.operation.rawValue))
-    let fingerprint = Self.hash([[1], scope, bytes], key: secrets.requests)
-    let request = [[2], scope, command.digestInput] + texts.map { Array($0.utf8) }
-    let digest = Self.hash(request, key: secrets.requests)
+    let fingerprint = requests.hash { message in
+      message.part([1])
+      message.part(scope)
+      message.part(key.utf8)
+    }
+    let digest = requests.hash { message in
+      message.part([2])
+      message.part(scope)
+      message.part(command.digestInput)
+      for text in texts { message.part(text.utf8) }
+    }
     return IdempotencyKey(fingerprint: fingerprint, digest: UInt64(truncatingIfNeeded: digest))
   }
 
-  /// HMAC-SHA256 of the parts, each led by its length, cut to sixteen bytes. Never zero, which
-  /// stands for "none".
-  private static func hash(_ parts: [[UInt8]], key: SymmetricKey) -> UInt128 {
-    // One call for the whole: each costs more than hashing what a payment says.
-    var message: [UInt8] = []
-    for part in parts {
-      message += bytes(UInt64(part.count))
-      message += part
-    }
-    let code = HMAC<SHA256>.authenticationCode(for: message, using: key)
-    let value = UInt128(littleEndianBytes: Array(code).prefix(16))
-    return value == 0 ? 1 : value
-  }
-
   private static func bytes(_ value: UInt64) -> [UInt8] {
-    (0..<8).map { UInt8(truncatingIfNeeded: value >> UInt64($0 * 8)) }
+    var bytes: [UInt8] = []
+    bytes.append(littleEndian: value)
+    return bytes
   }
 
   // MARK: - Texts
@@ -162,6 +173,44 @@ public struct Preparation: Sendable {
   }
 }
 
+/// HMAC-SHA256 under one key, which is taken in once: that is half of the work of a short message.
+private struct KeyedHash: Sendable {
+  /// What is hashed: parts, each led by its length.
+  struct Message {
+    fileprivate var bytes: [UInt8] = []
+
+    mutating func part(_ part: some Collection<UInt8>) {
+      bytes.append(littleEndian: UInt64(part.count))
+      bytes.append(contentsOf: part)
+    }
+  }
+
+  private let begun: HMAC<SHA256>
+
+  init(_ key: SymmetricKey) { begun = HMAC(key: key) }
+
+  /// The hash of what `fill` puts into the message, cut to sixteen bytes. Never zero, which stands
+  /// for "none".
+  func hash(_ fill: (inout Message) -> Void) -> UInt128 {
+    var message = Message()
+    message.bytes.reserveCapacity(192)
+    fill(&message)
+    // One call for the whole: each costs more than hashing what a payment says.
+    var hash = begun
+    hash.update(data: message.bytes)
+    let value = UInt128(littleEndianBytes: Array(hash.finalize()).prefix(16))
+    return value == 0 ? 1 : value
+  }
+}
+
+extension [UInt8] {
+  fileprivate mutating func append<Value: FixedWidthInteger>(littleEndian value: Value) {
+    for index in 0..<Value.bitWidth / 8 {
+      append(UInt8(truncatingIfNeeded: value >> Value(index * 8)))
+    }
+  }
+}
+
 // MARK: - Canonical form
 
 extension Command {
@@ -196,6 +245,8 @@ extension Command {
   }
 
   private func bytes<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
-    (0..<Value.bitWidth / 8).map { UInt8(truncatingIfNeeded: value >> Value($0 * 8)) }
+    var bytes: [UInt8] = []
+    bytes.append(littleEndian: value)
+    return bytes
   }
 }

@@ -38,6 +38,12 @@ public struct TextIds: Sendable {
 
   private let key: SymmetricKey
   private static let digits = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
+  /// What each byte stands for as a digit; 32 where it is none.
+  private static let values: [UInt8] = {
+    var values = [UInt8](repeating: 32, count: 256)
+    for (value, digit) in digits.enumerated() { values[Int(digit)] = UInt8(value) }
+    return values
+  }()
 
   init(key: SymmetricKey) { self.key = key }
 
@@ -63,16 +69,16 @@ public struct TextIds: Sendable {
 
   /// The number behind a text, or `nil` where it is none of this ledger's or of another kind.
   public func number(_ kind: Kind, _ text: String) -> UInt64? {
-    let bytes = Array(text.utf8)
-    let prefix = Array(kind.prefix.utf8) + [UInt8(ascii: "_")]
-    guard bytes.count == prefix.count + 26, Array(bytes.prefix(prefix.count)) == prefix else {
-      return nil
-    }
+    let prefix = kind.prefix.utf8
+    var rest = text.utf8[...]
+    guard rest.count == prefix.count + 27, rest.starts(with: prefix) else { return nil }
+    rest.removeFirst(prefix.count)
+    guard rest.removeFirst() == UInt8(ascii: "_") else { return nil }
     var value: UInt128 = 0
-    for (index, byte) in bytes.dropFirst(prefix.count).enumerated() {
-      guard let digit = Self.digits.firstIndex(of: byte) else { return nil }
+    for (index, byte) in rest.enumerated() {
+      let digit = Self.values[Int(byte)]
       // 26 digits hold 130 bits; the first may only use three of its five.
-      guard index > 0 || digit < 8 else { return nil }
+      guard digit < (index > 0 ? 32 : 8) else { return nil }
       value = value << 5 | UInt128(digit)
     }
     var block = UInt128.bytes(value)

@@ -80,7 +80,7 @@ struct Dispatch: Sendable {
       let seconds = rate.take(route.name + " " + peer, perMinute: perMinute)
     else { return }
     var problem = Problem(
-      .rateExceeded, "Ask again in \(seconds) s; one address may \(perMinute) times a minute.")
+      .rateExceeded, "Ask again in \(seconds) s; one address may ask \(perMinute) times a minute.")
     problem.seconds = seconds
     throw problem
   }

@@ -46,7 +46,7 @@ struct JSONWriter: ~Copyable {
   mutating func name(_ name: String) {
     precondition(open.last == .object && !hasName)
     if needsComma { bytes.append(UInt8(ascii: ",")) }
-    appendQuoted(name)
+    bytes.append(quoted: name)
     bytes.append(UInt8(ascii: ":"))
     hasName = true
   }
@@ -64,7 +64,7 @@ struct JSONWriter: ~Copyable {
   /// Writes any text. One with NUL in it is valid JSON, although our own parser refuses it.
   mutating func string(_ text: String) {
     willWriteValue()
-    appendQuoted(text)
+    bytes.append(quoted: text)
     didWriteValue()
   }
 
@@ -74,6 +74,10 @@ struct JSONWriter: ~Copyable {
     case .bool(let value): bool(value)
     case .number(let text): number(text: text)
     case .string(let text): string(text)
+    case .written(let value):
+      willWriteValue()
+      bytes += value
+      didWriteValue()
     case .array(let elements):
       beginArray()
       for element in elements { self.value(element) }
@@ -120,24 +124,31 @@ struct JSONWriter: ~Copyable {
     needsComma = true
     isComplete = open.isEmpty
   }
+}
 
-  /// Escapes what RFC 8259 says must be escaped, and nothing else.
-  private mutating func appendQuoted(_ text: String) {
-    bytes.append(UInt8(ascii: "\""))
+extension [UInt8] {
+  /// Appends a string of JSON: escapes what RFC 8259 says must be escaped, and nothing else.
+  mutating func append(quoted text: String) {
+    append(UInt8(ascii: "\""))
+    let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C }
+    if isPlain { append(contentsOf: text.utf8) } else { append(escaping: text) }
+    append(UInt8(ascii: "\""))
+  }
+
+  private mutating func append(escaping text: String) {
     for byte in text.utf8 {
       switch byte {
       case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-        bytes.append(UInt8(ascii: "\\"))
-        bytes.append(byte)
+        append(UInt8(ascii: "\\"))
+        append(byte)
       case 0..<0x20:
-        bytes.append(contentsOf: "\\u00".utf8)
-        bytes.append(Self.hexDigit(byte >> 4))
-        bytes.append(Self.hexDigit(byte & 0xF))
+        append(contentsOf: "\\u00".utf8)
+        append(Self.hexDigit(byte >> 4))
+        append(Self.hexDigit(byte & 0xF))
       default:
-        bytes.append(byte)
+        append(byte)
       }
     }
-    bytes.append(UInt8(ascii: "\""))
   }
 
   private static func hexDigit(_ value: UInt8) -> UInt8 {
@@ -148,6 +159,7 @@ struct JSONWriter: ~Copyable {
 extension JSONValue {
   /// The value as JSON. Parsing gives the same value back, if it keeps to the parser's bounds.
   var bytes: [UInt8] {
+    if case .written(let bytes) = self { return bytes }
     var writer = JSONWriter()
     writer.value(self)
     return writer.finish()

@@ -73,7 +73,7 @@ struct Lines: Sendable {
     var buffer = ByteBuffer()
     for result in await handle(calls, call) {
       switch result {
-      case .success(let answer): buffer.writeBytes(Self.json(answer).bytes)
+      case .success(let answer): buffer.writeBytes(Self.bytes(answer))
       case .failure(let problem): buffer.writeBytes(problem.json.bytes)
       }
       buffer.writeInteger(UInt8(ascii: "\n"))
@@ -82,10 +82,10 @@ struct Lines: Sendable {
   }
 
   /// As alone, where a header says that it was done before.
-  private static func json(_ answer: Answer) -> JSONValue {
-    guard answer.isReplay, case .object(let object) = answer.json else { return answer.json }
-    let replayed = JSONObject.Member(name: replayedMember, value: .bool(true))
-    return .object(JSONObject(members: object.members + [replayed]))
+  private static func bytes(_ answer: Answer) -> [UInt8] {
+    let bytes = answer.json.bytes
+    guard answer.isReplay else { return bytes }
+    return bytes.dropLast() + Array(",\"\(replayedMember)\":true}".utf8)
   }
 
   static let replayedMember = "idempotent_replayed"

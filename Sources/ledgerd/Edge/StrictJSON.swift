@@ -76,6 +76,8 @@ enum JSONValue: Sendable, Equatable {
   case string(String)
   case array([JSONValue])
   case object(JSONObject)
+  /// Of ours, written already; the parser makes none.
+  case written([UInt8])
 
   /// The largest document read, unless the caller says otherwise. 64 KiB.
   static let byteCountMax = 65_536
@@ -113,6 +115,7 @@ enum JSONValue: Sendable, Equatable {
     case (.string(let left), .string(let right)): left.hasSameBytes(as: right)
     case (.array(let left), .array(let right)): left == right
     case (.object(let left), .object(let right)): left == right
+    case (.written(let left), .written(let right)): left == right
     default: false
     }
   }
