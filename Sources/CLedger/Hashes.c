@@ -115,8 +115,9 @@ static const uint32_t sha_start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54f
 
 // One prefixed message: the blocks it fills are read where they lie (shifted by the prefix byte),
 // only the padded rest is copied. Built before hashing starts, so that its stores have landed by
-// the time the last block is loaded.
+// the time the last block is loaded. `start` is the state before it.
 typedef struct {
+  const uint32_t *start;
   const uint8_t *bytes;
   size_t whole_blocks, blocks;
   uint8_t prefix, tail[128];
@@ -126,6 +127,7 @@ static inline size_t block_count(size_t count) { return (count + 9) / 64 + 1; }
 
 static inline void message_init(message *m, uint8_t prefix, const uint8_t *bytes, size_t count) {
   const size_t total = count + 1, rest = total % 64;
+  m->start = sha_start;
   m->bytes = bytes;
   m->prefix = prefix;
   m->whole_blocks = total / 64;
@@ -151,7 +153,7 @@ static inline uint32_t rotate(uint32_t x, int by) { return x >> by | x << (32 - 
 
 static void digest_portable(const message *m, uint8_t *out) {
   uint32_t state[8];
-  memcpy(state, sha_start, sizeof state);
+  memcpy(state, m->start, sizeof state);
   for (size_t j = 0; j < m->blocks; j++) {
     uint32_t w[64] = {0};
     for (size_t k = 0; k < 64; k++) w[k / 4] = w[k / 4] << 8 | message_byte(m, 64 * j + k);
@@ -181,10 +183,10 @@ static void digest_portable(const message *m, uint8_t *out) {
 SHA_TARGET __attribute__((always_inline)) static inline void digest_lanes(
     const message *m, const int lanes, uint8_t *out) {
   const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
-  const uint32_t *const s = sha_start;
   // The round instruction wants the eight words as ABEF and CDGH, high word first.
   __m128i abef[2], cdgh[2];
   for (int l = 0; l < lanes; l++) {
+    const uint32_t *const s = m[l].start;
     abef[l] = _mm_set_epi32((int)s[0], (int)s[1], (int)s[4], (int)s[5]);
     cdgh[l] = _mm_set_epi32((int)s[2], (int)s[3], (int)s[6], (int)s[7]);
   }
@@ -270,4 +272,46 @@ void cledger_leaf_hashes(const uint8_t *frames, const uint32_t *offsets, size_t 
 
 void cledger_node_hashes(const uint8_t *pairs, size_t count, uint8_t *out) {
   hash_all(1, pairs, NULL, count, out);
+}
+
+// HMAC: each half of the key fills one block, from which both of its messages go on.
+
+static void digest(const message *m, uint8_t *out) {
+  (accelerated(SHA_ACCELERATED) ? digest_one : digest_portable)(m, out);
+}
+
+static void state_after(const uint8_t block[64], uint32_t state[8]) {
+  const message m = {
+      .start = sha_start, .bytes = block + 1, .whole_blocks = 1, .blocks = 1, .prefix = block[0]};
+  uint8_t out[32];
+  digest(&m, out);
+  for (int i = 0; i < 8; i++) {
+    const uint8_t *const word = out + 4 * i;
+    state[i] = (uint32_t)word[0] << 24 | (uint32_t)word[1] << 16 | (uint32_t)word[2] << 8 | word[3];
+  }
+}
+
+static void digest_after(const uint32_t state[8], const uint8_t *bytes, size_t count,
+                         uint8_t *out) {
+  message m;
+  message_init(&m, bytes[0], bytes + 1, count - 1);
+  m.start = state;
+  const uint64_t bits = ((uint64_t)count + 64) * 8;
+  uint8_t *const end = m.tail + 64 * (m.blocks - m.whole_blocks);
+  for (int i = 0; i < 8; i++) end[-1 - i] = (uint8_t)(bits >> 8 * i);
+  digest(&m, out);
+}
+
+void cledger_hmac_key(const uint8_t *key, size_t count, uint32_t *states) {
+  uint8_t block[64];
+  for (size_t i = 0; i < 64; i++) block[i] = 0x36 ^ (i < count ? key[i] : 0);
+  state_after(block, states);
+  for (size_t i = 0; i < 64; i++) block[i] ^= 0x36 ^ 0x5c;
+  state_after(block, states + 8);
+  memset(block, 0, sizeof block);
+}
+
+void cledger_hmac(const uint32_t *states, const uint8_t *bytes, size_t count, uint8_t *out) {
+  digest_after(states, bytes, count, out);
+  digest_after(states + 8, out, 32, out);
 }

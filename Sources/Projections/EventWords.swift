@@ -203,18 +203,34 @@ package struct EventWords: Sendable {
 extension Timestamp {
   /// RFC 3339 in UTC with nine decimals, the exact time: `2026-05-01T09:30:00.000125000Z`.
   package var text: String {
+    var bytes: [UInt8] = []
+    append(to: &bytes)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// Appends ``text`` to a text in UTF-8.
+  package func append(to bytes: inout [UInt8]) {
     let seconds = Int64(nanoseconds / 1_000_000_000)
     let (days, rest) = seconds.quotientAndRemainder(dividingBy: 86_400)
     let (year, month, day) = Self.civil(days)
-    let fraction = Self.padded(Int64(nanoseconds % 1_000_000_000), 9)
-    let date = "\(Self.padded(year, 4))-\(Self.padded(month, 2))-\(Self.padded(day, 2))"
-    let minutes = "\(Self.padded(rest / 3600, 2)):\(Self.padded(rest / 60 % 60, 2))"
-    return "\(date)T\(minutes):\(Self.padded(rest % 60, 2)).\(fraction)Z"
-  }
-
-  private static func padded(_ number: Int64, _ digitCount: Int) -> String {
-    let digits = String(number)
-    return String(repeating: "0", count: max(0, digitCount - digits.utf8.count)) + digits
+    bytes.append(addingCapacity: 30) { text in
+      let put = { (number: Int64, count: Int, end: Unicode.Scalar, text: inout OutputSpan<UInt8>) in
+        var power: Int64 = 1
+        for _ in 1..<count { power *= 10 }
+        while power > 0 {
+          text.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / power % 10))
+          power /= 10
+        }
+        text.append(UInt8(ascii: end))
+      }
+      put(year, 4, "-", &text)
+      put(month, 2, "-", &text)
+      put(day, 2, "T", &text)
+      put(rest / 3_600, 2, ":", &text)
+      put(rest / 60 % 60, 2, ":", &text)
+      put(rest % 60, 2, ".", &text)
+      put(Int64(nanoseconds % 1_000_000_000), 9, "Z", &text)
+    }
   }
 
   /// The Gregorian date, `days` days after 1970-01-01. Counts from 0000-03-01, so that the leap day

@@ -111,6 +111,9 @@ struct Backend: Sendable {
     return facts
   }
 
+  /// As ``facts(of:)``, where they are at hand.
+  func knownFacts(of number: WalletNumber) -> WalletFacts? { wallets.find(number) }
+
   /// Whose a wallet is and what it holds, or nil where there is no such wallet.
   func facts(of number: WalletNumber) async throws(Problem) -> WalletFacts? {
     guard number.isSome else { return nil }

@@ -410,7 +410,7 @@ import Testing
 }
 
 /// Small random documents, and damage to them, from a seed.
-private struct DocumentGenerator: RandomNumberGenerator {
+struct DocumentGenerator: RandomNumberGenerator {
   private var state: UInt64
   private let writesOnlyIntegers: Bool
   private var template: [UInt8] = []

@@ -47,6 +47,14 @@ void cledger_leaf_hashes(const uint8_t *_Nullable frames, const uint32_t *_Nulla
 /// is not allowed. Pointers may be null only when `count` is 0.
 void cledger_node_hashes(const uint8_t *_Nullable pairs, size_t count, uint8_t *_Nullable out);
 
+/// Takes a key of at most 64 bytes into 16 words of state, for `cledger_hmac`.
+void cledger_hmac_key(const uint8_t *_Nonnull key, size_t count, uint32_t *_Nonnull states);
+
+/// HMAC-SHA256 of at least one byte, by the states of a key. Writes 32 bytes to `out`, which must
+/// not overlap the message.
+void cledger_hmac(const uint32_t *_Nonnull states, const uint8_t *_Nonnull bytes, size_t count,
+                  uint8_t *_Nonnull out);
+
 /// For tests: non-zero makes checksums and hashes take their portable path. Returns the old one.
 /// Process-wide; results never depend on it.
 int cledger_force_portable(int on);

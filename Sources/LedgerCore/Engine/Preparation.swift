@@ -52,68 +52,74 @@ public struct Preparation: Sendable {
     }
     var fingerprint: IdempotencyKey?
     if let key {
-      fingerprint = try idempotencyKey(key, command, by: actor, text + registering)
+      fingerprint = try idempotencyKey(key.utf8.span, command, by: actor, text + registering)
     }
     return Request(command, by: actor, key: fingerprint, texts: texts)
+  }
+
+  /// A request for `command` by `actor`, without texts, under a key that lies in a buffer.
+  public func request(
+    _ command: Command, by actor: Actor, key: Span<UInt8>
+  ) throws(Failure) -> Request {
+    Request(command, by: actor, key: try idempotencyKey(key, command, by: actor, []))
   }
 
   // MARK: - Keyed hashes
 
   /// The keyed hash by which the ledger knows a credential.
   public func hash(credential: String) -> UInt128 {
-    credentials.hash { $0.part(credential.utf8) }
+    credentials.hash { $0.part(credential) }
   }
 
   /// The keyed hash of a tenant's name.
   public func hash(tenant name: String) -> UInt128 {
     names.hash { message in
-      message.part([1])
-      message.part(name.utf8)
+      message.part { $0.append(1) }
+      message.part(name)
     }
   }
 
   /// The keyed hash of an agent's name within a tenant.
   public func hash(agent name: String, tenant: String) -> UInt128 {
     names.hash { message in
-      message.part([2])
-      message.part(tenant.utf8)
-      message.part(name.utf8)
+      message.part { $0.append(2) }
+      message.part(tenant)
+      message.part(name)
     }
   }
 
   /// The keyed hash of an external label of a tenant.
   public func hash(label: String, of tenant: TenantNumber) -> UInt128 {
     names.hash { message in
-      message.part([3])
-      message.part(Self.bytes(tenant.rawValue))
-      message.part(label.utf8)
+      message.part { $0.append(3) }
+      message.part { $0.append(littleEndian: tenant.rawValue) }
+      message.part(label)
     }
   }
 
   private func idempotencyKey(
-    _ key: String, _ command: Command, by actor: Actor, _ texts: [String]
+    _ key: Span<UInt8>, _ command: Command, by actor: Actor, _ texts: [String]
   ) throws(Failure) -> IdempotencyKey {
-    guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
-    else { throw .keyInvalid }
-    let scope = Self.bytes(actor.rawValue) + Self.bytes(UInt64(command.operation.rawValue))
+    guard (1...255).contains(key.count) else { throw .keyInvalid }
+    for index in key.indices {
+      guard key[index] > 0x20, key[index] < 0x7F else { throw .keyInvalid }
+    }
+    let scope = { (bytes: inout [UInt8]) in
+      bytes.append(littleEndian: actor.rawValue)
+      bytes.append(littleEndian: UInt64(command.operation.rawValue))
+    }
     let fingerprint = requests.hash { message in
-      message.part([1])
+      message.part { $0.append(1) }
       message.part(scope)
-      message.part(key.utf8)
+      message.part(key)
     }
     let digest = requests.hash { message in
-      message.part([2])
+      message.part { $0.append(2) }
       message.part(scope)
-      message.part(command.digestInput)
-      for text in texts { message.part(text.utf8) }
+      message.part { command.appendDigestInput(to: &$0) }
+      for text in texts { message.part(text) }
     }
     return IdempotencyKey(fingerprint: fingerprint, digest: UInt64(truncatingIfNeeded: digest))
-  }
-
-  private static func bytes(_ value: UInt64) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.append(littleEndian: value)
-    return bytes
   }
 
   // MARK: - Texts
@@ -125,7 +131,9 @@ public struct Preparation: Sendable {
     for field in fields {
       let salt = Random.bytes(16)
       let bytes = Array(field.utf8)
-      plain += salt + Self.bytes(UInt64(bytes.count)).prefix(4) + bytes
+      plain += salt
+      plain.append(littleEndian: UInt32(bytes.count))
+      plain += bytes
       hashes += Array(SHA256.hash(data: salt + bytes))
     }
     let note = Random.bytes(16)
@@ -173,80 +181,50 @@ public struct Preparation: Sendable {
   }
 }
 
-/// HMAC-SHA256 under one key, which is taken in once: that is half of the work of a short message.
-private struct KeyedHash: Sendable {
-  /// What is hashed: parts, each led by its length.
-  struct Message {
-    fileprivate var bytes: [UInt8] = []
-
-    mutating func part(_ part: some Collection<UInt8>) {
-      bytes.append(littleEndian: UInt64(part.count))
-      bytes.append(contentsOf: part)
-    }
-  }
-
-  private let begun: HMAC<SHA256>
-
-  init(_ key: SymmetricKey) { begun = HMAC(key: key) }
-
-  /// The hash of what `fill` puts into the message, cut to sixteen bytes. Never zero, which stands
-  /// for "none".
-  func hash(_ fill: (inout Message) -> Void) -> UInt128 {
-    var message = Message()
-    message.bytes.reserveCapacity(192)
-    fill(&message)
-    // One call for the whole: each costs more than hashing what a payment says.
-    var hash = begun
-    hash.update(data: message.bytes)
-    let value = UInt128(littleEndianBytes: Array(hash.finalize()).prefix(16))
-    return value == 0 ? 1 : value
-  }
-}
-
-extension [UInt8] {
-  fileprivate mutating func append<Value: FixedWidthInteger>(littleEndian value: Value) {
-    for index in 0..<Value.bitWidth / 8 {
-      append(UInt8(truncatingIfNeeded: value >> Value(index * 8)))
-    }
-  }
-}
-
 // MARK: - Canonical form
 
 extension Command {
-  /// The bytes a request's digest is taken over: everything the caller decided, nothing that a
+  /// Appends what a request's digest is taken over: everything the caller decided, nothing that a
   /// retry makes anew (fresh keys) or that a setting decides (caps). Never changes for a given
   /// operation, since keys have no expiry.
-  fileprivate var digestInput: [UInt8] {
+  fileprivate func appendDigestInput(to bytes: inout [UInt8]) {
     switch self {
     case .identity(.registerAgent(let tenant, let name, let asset, _, _)):
-      bytes(tenant) + bytes(name) + bytes(asset.rawValue)
-    case .identity(.registerOperator(let key)): bytes(key)
-    case .identity(.issue(_, let kind)): [kind.rawValue]
-    case .identity(.revoke(let credential)): bytes(credential.rawValue)
-    case .wallet(.open(let agent, let asset)): bytes(agent.rawValue) + bytes(asset.rawValue)
+      bytes.append(littleEndian: tenant)
+      bytes.append(littleEndian: name)
+      bytes.append(littleEndian: asset.rawValue)
+    case .identity(.registerOperator(let key)): bytes.append(littleEndian: key)
+    case .identity(.issue(_, let kind)): bytes.append(kind.rawValue)
+    case .identity(.revoke(let credential)): bytes.append(littleEndian: credential.rawValue)
+    case .wallet(.open(let agent, let asset)):
+      bytes.append(littleEndian: agent.rawValue)
+      bytes.append(littleEndian: asset.rawValue)
     case .wallet(.fund(let wallet, let amount, let asset, _)):
-      bytes(wallet.rawValue) + bytes(amount.units) + bytes(asset.rawValue)
-    case .wallet(.addAsset(let code, let scale)): bytes(code.bytes) + [scale]
+      bytes.append(littleEndian: wallet.rawValue)
+      bytes.append(littleEndian: amount.units)
+      bytes.append(littleEndian: asset.rawValue)
+    case .wallet(.addAsset(let code, let scale)):
+      bytes.append(littleEndian: code.bytes)
+      bytes.append(scale)
     case .payment(.pay(let from, let to, let amount, let asset, let rail)):
-      bytes(from.rawValue) + recipient(to) + bytes(amount.units) + bytes(asset.rawValue)
-        + [rail.rawValue]
+      bytes.append(littleEndian: from.rawValue)
+      switch to {
+      case .wallet(let number):
+        bytes.append(0)
+        bytes.append(littleEndian: UInt128(number.rawValue))
+      case .external(let label):
+        bytes.append(1)
+        bytes.append(littleEndian: label)
+      }
+      bytes.append(littleEndian: amount.units)
+      bytes.append(littleEndian: asset.rawValue)
+      bytes.append(rail.rawValue)
     case .fee(.set(let terms, let begins)):
-      bytes(terms.flat.units) + bytes(terms.basisPoints) + bytes(terms.min.units)
-        + bytes(terms.max.units) + bytes(begins.nanoseconds)
+      bytes.append(littleEndian: terms.flat.units)
+      bytes.append(littleEndian: terms.basisPoints)
+      bytes.append(littleEndian: terms.min.units)
+      bytes.append(littleEndian: terms.max.units)
+      bytes.append(littleEndian: begins.nanoseconds)
     }
-  }
-
-  private func recipient(_ recipient: Payments.Recipient) -> [UInt8] {
-    switch recipient {
-    case .wallet(let number): [0] + bytes(UInt128(number.rawValue))
-    case .external(let label): [1] + bytes(label)
-    }
-  }
-
-  private func bytes<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.append(littleEndian: value)
-    return bytes
   }
 }

@@ -37,6 +37,7 @@ public struct TextIds: Sendable {
   }
 
   private let key: SymmetricKey
+  private static let digitCount = 26
   private static let digits = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
   /// What each byte stands for as a digit; 32 where it is none.
   private static let values: [UInt8] = {
@@ -49,39 +50,57 @@ public struct TextIds: Sendable {
 
   /// The text of a number, such as `wallet_3h8…`.
   public func text(_ kind: Kind, _ number: UInt64) -> String {
-    var block = [UInt8](repeating: 0, count: 16)
-    for index in 0..<8 { block[index] = UInt8(truncatingIfNeeded: number >> UInt64(index * 8)) }
-    block[8] = UInt8(truncatingIfNeeded: kind.rawValue)
-    block[9] = UInt8(truncatingIfNeeded: kind.rawValue >> 8)
+    var bytes: [UInt8] = []
+    append(kind, number, to: &bytes)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// Appends the text of a number to a text in UTF-8.
+  public func append(_ kind: Kind, _ number: UInt64, to bytes: inout [UInt8]) {
+    var block = [UInt8](capacity: 16) { block in
+      for index in 0..<8 { block.append(UInt8(truncatingIfNeeded: number >> UInt64(index * 8))) }
+      block.append(UInt8(truncatingIfNeeded: kind.rawValue))
+      block.append(UInt8(truncatingIfNeeded: kind.rawValue >> 8))
+      for _ in 10..<16 { block.append(0) }
+    }
     do {
       try AES.permute(&block, key: key)
     } catch {
       preconditionFailure("AES takes every block of 16 bytes: \(error)")
     }
-    var rest = UInt128(littleEndianBytes: block)
-    var text = [UInt8](repeating: 0, count: 26)
-    for index in (0..<26).reversed() {
-      text[index] = Self.digits[Int(truncatingIfNeeded: rest & 31)]
-      rest >>= 5
+    let rest = UInt128(littleEndianBytes: block)
+    bytes.append(contentsOf: kind.prefix.utf8)
+    bytes.append(addingCapacity: 1 + Self.digitCount) { text in
+      text.append(UInt8(ascii: "_"))
+      for index in (0..<Self.digitCount).reversed() {
+        text.append(Self.digits[Int(truncatingIfNeeded: rest >> UInt128(index * 5) & 31)])
+      }
     }
-    return kind.prefix + "_" + String(decoding: text, as: UTF8.self)
   }
 
   /// The number behind a text, or `nil` where it is none of this ledger's or of another kind.
-  public func number(_ kind: Kind, _ text: String) -> UInt64? {
-    let prefix = kind.prefix.utf8
-    var rest = text.utf8[...]
-    guard rest.count == prefix.count + 27, rest.starts(with: prefix) else { return nil }
-    rest.removeFirst(prefix.count)
-    guard rest.removeFirst() == UInt8(ascii: "_") else { return nil }
+  public func number(_ kind: Kind, _ text: String) -> UInt64? { number(kind, text.utf8.span) }
+
+  /// As ``number(_:_:)-(_,String)``, for a text in UTF-8.
+  public func number(_ kind: Kind, _ text: Span<UInt8>) -> UInt64? {
+    var at = 0
+    guard text.count == kind.prefix.utf8.count + 1 + Self.digitCount else { return nil }
+    for byte in kind.prefix.utf8 {
+      guard text[at] == byte else { return nil }
+      at += 1
+    }
+    guard text[at] == UInt8(ascii: "_") else { return nil }
+    // 26 digits hold 130 bits; the first may only use three of its five.
+    guard Self.values[Int(text[at + 1])] < 8 else { return nil }
     var value: UInt128 = 0
-    for (index, byte) in rest.enumerated() {
-      let digit = Self.values[Int(byte)]
-      // 26 digits hold 130 bits; the first may only use three of its five.
-      guard digit < (index > 0 ? 32 : 8) else { return nil }
+    for index in at + 1..<text.count {
+      let digit = Self.values[Int(text[index])]
+      guard digit < 32 else { return nil }
       value = value << 5 | UInt128(digit)
     }
-    var block = UInt128.bytes(value)
+    var block = [UInt8](capacity: 16) { block in
+      for index in 0..<16 { block.append(UInt8(truncatingIfNeeded: value >> UInt128(index * 8))) }
+    }
     do {
       try AES.inversePermute(&block, key: key)
     } catch {

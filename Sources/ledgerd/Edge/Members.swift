@@ -6,17 +6,25 @@ import Projections
 /// Written at once, since an answer is read by nobody here: that costs a fifth of a tree.
 struct Members: Sendable {
   private var bytes: [UInt8]
+  private let start: Int
 
-  init() {
-    bytes = []
-    bytes.reserveCapacity(512)
-    bytes.append(UInt8(ascii: "{"))
+  /// The object is appended to `bytes`, which need not be JSON.
+  init(appendingTo bytes: consuming [UInt8] = []) {
+    self.bytes = bytes
+    self.bytes.append(UInt8(ascii: "{"))
+    start = self.bytes.count
   }
 
-  var json: JSONValue { .written(bytes + [UInt8(ascii: "}")]) }
+  /// All bytes, once every member is written.
+  consuming func finish() -> [UInt8] {
+    bytes.append(UInt8(ascii: "}"))
+    return bytes
+  }
+
+  var json: JSONValue { consuming get { .written(finish()) } }
 
   private mutating func begin(_ name: String) {
-    if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
+    if bytes.count > start { bytes.append(UInt8(ascii: ",")) }
     bytes.append(quoted: name)
     bytes.append(UInt8(ascii: ":"))
   }
@@ -31,6 +39,21 @@ struct Members: Sendable {
     guard let text else { return }
     begin(name)
     bytes.append(quoted: text)
+  }
+
+  /// A text of printable ASCII that needs no escape.
+  mutating func text(_ name: String, _ text: ArraySlice<UInt8>) {
+    begin(name)
+    bytes.append(UInt8(ascii: "\""))
+    bytes.append(contentsOf: text)
+    bytes.append(UInt8(ascii: "\""))
+  }
+
+  mutating func id(_ name: String, _ kind: TextIds.Kind, _ number: UInt64, _ ids: TextIds) {
+    begin(name)
+    bytes.append(UInt8(ascii: "\""))
+    ids.append(kind, number, to: &bytes)
+    bytes.append(UInt8(ascii: "\""))
   }
 
   mutating func bool(_ name: String, _ flag: Bool?) {
@@ -48,21 +71,27 @@ struct Members: Sendable {
   /// An amount twice: a number in its exact text, and beside it the text, for those whose numbers
   /// are doubles (Q-19).
   mutating func amount(_ name: String, _ amount: Amount, of asset: Asset) {
-    decimal(name, amount.text(scale: asset.scale))
+    decimal(name, amount, asset.scale, decimalsMin: 0)
   }
 
   /// An amount that somebody has, with at least two decimals (`accounting.md` 2).
   mutating func balance(_ name: String, _ amount: Amount, of asset: Asset) {
-    decimal(name, amount.text(scale: asset.scale, decimalsMin: min(2, asset.scale)))
+    decimal(name, amount, asset.scale, decimalsMin: min(2, asset.scale))
   }
 
-  private mutating func decimal(_ name: String, _ text: String) {
+  private mutating func decimal(_ name: String, _ amount: Amount, _ scale: Int, decimalsMin: Int) {
     begin(name)
-    bytes.append(contentsOf: text.utf8)
-    string(name + "_text", text)
+    amount.append(to: &bytes, scale: scale, decimalsMin: decimalsMin)
+    begin(name + "_text")
+    bytes.append(UInt8(ascii: "\""))
+    amount.append(to: &bytes, scale: scale, decimalsMin: decimalsMin)
+    bytes.append(UInt8(ascii: "\""))
   }
 
   mutating func time(_ name: String, _ time: Timestamp) {
-    string(name, time.text)
+    begin(name)
+    bytes.append(UInt8(ascii: "\""))
+    time.append(to: &bytes)
+    bytes.append(UInt8(ascii: "\""))
   }
 }

@@ -31,10 +31,9 @@ struct Route: Sendable {
   }
 
   typealias Handler = @Sendable (Call) async throws(Problem) -> Answer
-  /// Of lines that came together; answers each of them, in their order.
+  /// Begins what the lines of a chunk ask for, in their order; what it gives back answers them.
   typealias LinesHandler =
-    @Sendable (_ lines: [Result<Call, Problem>], _ call: Call) async ->
-    [Result<Answer, Problem>]
+    @Sendable (_ chunk: Lines.Chunk, _ lines: Lines) async -> Lines.Answers
 
   let method: Method
   /// With parameters in braces: `/v1/wallets/{wallet_id}/fund`.

@@ -38,16 +38,6 @@ enum PaymentRoutes {
     ],
     handle: { call throws(Problem) in try await pay(call) })
 
-  static let batch = Route(
-    method: .post, path: "/v1/payments/batch", name: "payBatch",
-    summary: "Makes many payments: a line of JSON each, answered line by line, in their order.",
-    who: .holders([.apiKey]), query: [Lines.isAtomic],
-    body: [from, toWallet, toExternal, amount, currency, rail, description, Route.key],
-    answer: PaymentView.properties, errors: pay.errors + [.linkedCommandRefused, .unitTooLarge],
-    handleLines: { lines, call in
-      await batch(lines, isAtomic: call[Lines.isAtomic] ?? false, call.backend)
-    })
-
   static let find = Route(
     method: .get, path: "/v1/payments/{payment_id}", name: "payment",
     summary: "Says what became of a payment, to its payer and its payee.",
@@ -72,28 +62,22 @@ enum PaymentRoutes {
   private static func pay(_ call: Call) async throws(Problem) -> Answer {
     let order = try await order(call)
     let (event, isReplay) = try await call.backend.submit(order.request, asset: order.asset)
-    return order.answer(event, isReplay: isReplay, call.backend.ids)
+    return Answer(order.view(event).json(call.backend.ids), isReplay: isReplay)
   }
 
   /// A payment that was asked for, checked as far as that goes without the engine's thread.
-  private struct Order: Sendable {
+  struct Order: Sendable {
     var request: Request
     var asset: Asset
     var label: String?
     var description: String?
 
-    func answer(_ event: Recorded, isReplay: Bool, _ ids: TextIds) -> Answer {
-      guard case .payment(.completed(let payment)) = event.event else {
-        preconditionFailure("paying ends in another event")
-      }
-      let view = PaymentView(
-        header: event.header, payment: payment, asset: asset, label: label,
-        description: description)
-      return Answer(view.json(ids), isReplay: isReplay)
+    func view(_ event: Recorded) -> PaymentView {
+      PaymentView(event, asset: asset, label: label, description: description)
     }
   }
 
-  private static func order(_ call: Call) async throws(Problem) -> Order {
+  static func order(_ call: Call) async throws(Problem) -> Order {
     let backend = call.backend
     let principal = call.holder
     let to = try recipient(call)
@@ -113,51 +97,6 @@ enum PaymentRoutes {
     return Order(
       request: request, asset: wallet.asset, label: call[toExternal],
       description: call[description])
-  }
-
-  // MARK: - Pay many
-
-  private static func batch(
-    _ lines: [Result<Call, Problem>], isAtomic: Bool, _ backend: Backend
-  ) async -> [Result<Answer, Problem>] {
-    var orders: [Result<Order, Problem>] = []
-    for line in lines {
-      do throws(Problem) {
-        orders.append(.success(try await order(try line.get())))
-      } catch {
-        orders.append(.failure(error))
-      }
-    }
-    let good = orders.compactMap { try? $0.get() }
-    if isAtomic, good.count < orders.count {
-      let others = Problem(Refusal(.linkedCommandRefused), event: .none, isReplay: false, in: nil)
-      return orders.map { order in .failure(order.failure ?? others) }
-    }
-    let outcomes: Result<[Outcome], LedgerFailure>
-    do throws(LedgerFailure) {
-      let requests = good.map(\.request)
-      outcomes = .success(
-        isAtomic
-          ? try await backend.engine.submit(linked: requests)
-          : try await backend.engine.submit(requests))
-    } catch {
-      outcomes = .failure(error)
-    }
-    var next = 0
-    return orders.map { order in
-      order.flatMap { order in
-        defer { next += 1 }
-        return Result { () throws(Problem) in
-          let outcome: Outcome
-          switch outcomes {
-          case .success(let outcomes): outcome = outcomes[next]
-          case .failure(let failure): throw Problem(submitting: failure)
-          }
-          let (event, isReplay) = try Backend.event(of: outcome, asset: order.asset)
-          return order.answer(event, isReplay: isReplay, backend.ids)
-        }
-      }
-    }
   }
 
   private static func recipient(_ call: Call) throws(Problem) -> Payments.Recipient {
@@ -258,22 +197,28 @@ enum PaymentRoutes {
   }
 }
 
-extension Result {
-  fileprivate var failure: Failure? {
-    if case .failure(let failure) = self { failure } else { nil }
-  }
-}
-
 // MARK: - Views
 
 /// A payment as it is answered.
 struct PaymentView: Sendable {
-  let header: Header
-  let payment: Payments.Payment
-  let asset: Asset
+  private let header: Header
+  private let payment: Payments.Payment
+  private let asset: Asset
   /// The external label it went to, if it did.
-  let label: String?
-  let description: String?
+  private let label: String?
+  private let description: String?
+
+  /// The event is that of a payment.
+  init(_ event: Recorded, asset: Asset, label: String?, description: String?) {
+    guard case .payment(.completed(let payment)) = event.event else {
+      preconditionFailure("paying ends in another event")
+    }
+    header = event.header
+    self.payment = payment
+    self.asset = asset
+    self.label = label
+    self.description = description
+  }
 
   static let internalRail = "internal"
 
@@ -296,7 +241,16 @@ struct PaymentView: Sendable {
 
   func json(_ ids: TextIds) -> JSONValue {
     var members = Members()
-    members.string("id", ids.text(.payment, header.number.rawValue))
+    write(to: &members, ids)
+    return members.json
+  }
+
+  /// - `said`: the texts of its wallets, where whoever asked said them in `bytes`: that saves
+  ///   encrypting their numbers again.
+  func write(
+    to members: inout Members, _ ids: TextIds, said: PlainPayment? = nil, _ bytes: [UInt8] = []
+  ) {
+    members.id("id", .payment, header.number.rawValue, ids)
     members.string("status", "completed")
     members.amount("amount", payment.amount, of: asset)
     members.amount("fee", payment.fee, of: asset)
@@ -305,14 +259,18 @@ struct PaymentView: Sendable {
     switch payment.rail {
     case .internal: members.string("rail", Self.internalRail)
     }
-    members.string("from_wallet_id", ids.text(.wallet, payment.payer.rawValue))
-    switch payment.payee {
-    case .wallet(let number): members.string("to_wallet_id", ids.text(.wallet, number.rawValue))
-    case .external: members.string("to_external", label)
+    if let said {
+      members.text("from_wallet_id", bytes[said.from])
+      members.text("to_wallet_id", bytes[said.to])
+    } else {
+      members.id("from_wallet_id", .wallet, payment.payer.rawValue, ids)
+      switch payment.payee {
+      case .wallet(let number): members.id("to_wallet_id", .wallet, number.rawValue, ids)
+      case .external: members.string("to_external", label)
+      }
     }
     members.string("description", description)
     members.time("created_at", header.time)
-    return members.json
   }
 }
 
@@ -340,8 +298,7 @@ extension Backend {
         label = try engine.text(of: payee.registered)?.first
       }
       return PaymentView(
-        header: event.header, payment: payment, asset: asset, label: label,
-        description: try engine.text(of: event.number)?.first)
+        event, asset: asset, label: label, description: try engine.text(of: event.number)?.first)
     }
   }
 }

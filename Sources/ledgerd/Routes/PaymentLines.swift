@@ -1,0 +1,305 @@
+import LedgerCore
+
+/// Many payments: a line of JSON each, answered as if each had come alone, in their order.
+extension PaymentRoutes {
+  static let batch = Route(
+    method: .post, path: "/v1/payments/batch", name: "payBatch",
+    summary: "Makes many payments: a line of JSON each, answered line by line, in their order.",
+    who: .holders([.apiKey]), query: [Lines.isAtomic],
+    body: [from, toWallet, toExternal, amount, currency, rail, description, Route.key],
+    answer: PaymentView.properties, errors: pay.errors + [.linkedCommandRefused, .unitTooLarge],
+    handleLines: { chunk, lines in await begin(chunk, of: lines) })
+
+  /// What a line came to, as far as that is known before the engine says its part.
+  private enum Line: Sendable {
+    case plain(PlainPayment)
+    case order(Order)
+    case refused(Problem)
+  }
+
+  private static func begin(_ chunk: Lines.Chunk, of lines: Lines) async -> Lines.Answers {
+    let (engine, isAtomic) = (lines.call.backend.engine, lines.call[Lines.isAtomic] ?? false)
+    var begun: [Line] = []
+    var requests: [Request] = []
+    begun.reserveCapacity(chunk.lines.count)
+    requests.reserveCapacity(chunk.lines.count)
+    var plain = PlainPayments(lines.call)
+    for line in chunk.lines {
+      if let (payment, request) = plain.read(chunk.bytes.span, line) {
+        begun.append(.plain(payment))
+        requests.append(request)
+        continue
+      }
+      do throws(Problem) {
+        let order = try await order(try lines.read(line, of: chunk))
+        begun.append(.order(order))
+        requests.append(order.request)
+      } catch {
+        begun.append(.refused(error))
+      }
+    }
+    if isAtomic, requests.count < begun.count {
+      let others = Problem(Refusal(.linkedCommandRefused), event: .none, isReplay: false, in: nil)
+      for index in begun.indices {
+        if case .refused = begun[index] { continue }
+        begun[index] = .refused(others)
+      }
+      requests = []
+    }
+    // Begun here and now, so that chunks reach the engine in their order.
+    let (outcomes, outcome) = AsyncStream<Result<[Outcome], LedgerFailure>>.makeStream()
+    let give = { @Sendable (result: Result<[Outcome], LedgerFailure>) in
+      outcome.yield(result)
+      outcome.finish()
+    }
+    if requests.isEmpty {
+      give(.success([]))
+    } else if isAtomic {
+      engine.submit(linked: requests, completion: give)
+    } else {
+      engine.submit(requests, completion: give)
+    }
+    return { [begun, ids = lines.call.backend.ids] () async throws(CancellationError) in
+      var results = outcomes.makeAsyncIterator()
+      guard let result = await results.next(isolation: nil) else { throw CancellationError() }
+      return answers(begun, result, chunk, ids)
+    }
+  }
+
+  private static func answers(
+    _ lines: [Line], _ result: Result<[Outcome], LedgerFailure>, _ chunk: Lines.Chunk,
+    _ ids: TextIds
+  ) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(lines.count * 640)
+    let unanswered: Problem?
+    let outcomes: [Outcome]
+    switch result {
+    case .success(let all): (outcomes, unanswered) = (all, nil)
+    case .failure(let failure): (outcomes, unanswered) = ([], Problem(submitting: failure))
+    }
+    var next = 0
+    for line in lines {
+      let asset: Asset
+      switch line {
+      case .refused(let problem):
+        bytes.append(line: problem.json)
+        continue
+      case .plain(let payment): asset = payment.asset
+      case .order(let order): asset = order.asset
+      }
+      if let unanswered {
+        bytes.append(line: unanswered.json)
+        continue
+      }
+      defer { next += 1 }
+      switch outcomes[next] {
+      case .refused(let refusal, let event, let isReplay):
+        bytes.append(
+          line: Problem(refusal, event: event, isReplay: isReplay, in: asset).json)
+      case .done(let event, let isReplay):
+        var members = Members(appendingTo: bytes.taken())
+        switch line {
+        case .plain(let payment):
+          payment.view(event).write(to: &members, ids, said: payment, chunk.bytes)
+        case .order(let order): order.view(event).write(to: &members, ids)
+        case .refused: preconditionFailure("it had no request")
+        }
+        if isReplay { members.bool(Lines.replayedMember, true) }
+        bytes = members.finish()
+        bytes.append(UInt8(ascii: "\n"))
+      }
+    }
+    return bytes
+  }
+}
+
+extension [UInt8] {
+  /// All of them, which are then nowhere else, so that they can be appended to in place.
+  fileprivate mutating func taken() -> [UInt8] {
+    var all: [UInt8] = []
+    swap(&all, &self)
+    return all
+  }
+}
+
+/// A line that says nothing but payer, payee, amount and key, as most lines of a bulk load do.
+///
+/// A second way to read a line, for speed alone: a tree and declared fields cost ten times the
+/// engine's own work. It takes only what it understands whole, and leaves every other line, and all
+/// that is wrong with one, to the first way; a test holds the two against each other.
+struct PlainPayment: Sendable {
+  /// Where in the chunk the texts of the two wallets are.
+  let from: Range<Int>
+  let to: Range<Int>
+  let asset: Asset
+
+  fileprivate func view(_ event: Recorded) -> PaymentView {
+    PaymentView(event, asset: asset, label: nil, description: nil)
+  }
+}
+
+/// Reads plain payments of one caller.
+struct PlainPayments {
+  private let backend: Backend
+  private let principal: Principal
+  /// The payer's wallet and the text of the line before: mostly the same.
+  private var payer: (text: Range<Int>, wallet: WalletFacts, code: [UInt8])?
+
+  init(_ call: Call) {
+    backend = call.backend
+    principal = call.holder
+  }
+
+  /// The payment that a line asks for; nil where the line is not plain.
+  mutating func read(
+    _ bytes: Span<UInt8>, _ line: Range<Int>
+  ) -> (PlainPayment, LedgerCore.Request)? {
+    guard let fields = PlainFields(bytes, line), fields.rail.map({ isInternal(bytes, $0) }) ?? true,
+      let from = fields.from, let to = fields.to, let amount = fields.amount,
+      let wallet = payer(bytes, from),
+      let payee = backend.ids.number(.wallet, bytes.extracting(to)),
+      let amount = try? Amount(text: bytes.extracting(amount), scale: wallet.asset.scale),
+      amount > .zero
+    else { return nil }
+    var asset = AssetNumber.none
+    if let currency = fields.currency {
+      guard isCode(bytes, currency) else { return nil }
+      asset = wallet.asset.number
+    }
+    let command = Command.payment(
+      .pay(
+        from: wallet.number, to: .wallet(WalletNumber(payee)), amount: amount, asset: asset,
+        rail: .internal))
+    let payment = PlainPayment(from: from, to: to, asset: wallet.asset)
+    guard let key = fields.key else {
+      return (payment, Request(command, by: principal.actor))
+    }
+    guard
+      let request = try? backend.engine.preparation.request(
+        command, by: principal.actor, key: bytes.extracting(key))
+    else { return nil }
+    return (payment, request)
+  }
+
+  private mutating func payer(_ bytes: Span<UInt8>, _ text: Range<Int>) -> WalletFacts? {
+    if let payer, bytes.has(payer.text, at: text) { return payer.wallet }
+    guard let number = backend.ids.number(.wallet, bytes.extracting(text)),
+      let wallet = backend.knownFacts(of: WalletNumber(number)), principal.maySee(wallet)
+    else { return nil }
+    payer = (text, wallet, Array(wallet.asset.code.description.utf8))
+    return wallet
+  }
+
+  /// Whether it is the code of the payer's asset.
+  private func isCode(_ bytes: Span<UInt8>, _ text: Range<Int>) -> Bool {
+    guard let payer else { return false }
+    return bytes.extracting(text).isEqual(to: payer.code.span)
+  }
+
+  private func isInternal(_ bytes: Span<UInt8>, _ text: Range<Int>) -> Bool {
+    bytes.extracting(text).isEqual(to: PaymentView.internalRail.utf8.span)
+  }
+}
+
+/// Where in a line the values of a plain payment are.
+private struct PlainFields {
+  var from, to, amount, currency, rail, key: Range<Int>?
+
+  /// Nil unless the line is one object whose members are these, each once, with strings of
+  /// printable ASCII and without escapes; the amount may be a number.
+  init?(_ bytes: Span<UInt8>, _ line: Range<Int>) {
+    var scan = Scan(at: line.lowerBound, end: line.upperBound)
+    guard scan.skip(UInt8(ascii: "{"), bytes) else { return nil }
+    repeat {
+      guard let name = scan.string(bytes), scan.skip(UInt8(ascii: ":"), bytes) else { return nil }
+      scan.skipSpace(bytes)
+      let isString = scan.at < scan.end && bytes[scan.at] == UInt8(ascii: "\"")
+      guard let value = isString ? scan.string(bytes) : scan.number(bytes),
+        put(value, isString: isString, named: bytes.extracting(name))
+      else { return nil }
+    } while scan.skip(UInt8(ascii: ","), bytes)
+    guard scan.skip(UInt8(ascii: "}"), bytes) else { return nil }
+    scan.skipSpace(bytes)
+    guard scan.at == scan.end else { return nil }
+  }
+
+  private mutating func put(
+    _ value: Range<Int>, isString: Bool, named name: Span<UInt8>
+  ) -> Bool {
+    let slot: WritableKeyPath<Self, Range<Int>?>
+    switch name.count {
+    case 14 where name.isEqual(to: Self.from.span): slot = \.from
+    case 12 where name.isEqual(to: Self.to.span): slot = \.to
+    case 6 where name.isEqual(to: Self.amount.span): slot = \.amount
+    case 8 where name.isEqual(to: Self.currency.span): slot = \.currency
+    case 4 where name.isEqual(to: Self.rail.span): slot = \.rail
+    case 15 where name.isEqual(to: Self.key.span): slot = \.key
+    default: return false
+    }
+    guard self[keyPath: slot] == nil, isString || slot == \.amount else { return false }
+    self[keyPath: slot] = value
+    return true
+  }
+
+  private static let from = Array(PaymentRoutes.from.property.name.utf8)
+  private static let to = Array(PaymentRoutes.toWallet.property.name.utf8)
+  private static let amount = Array(PaymentRoutes.amount.property.name.utf8)
+  private static let currency = Array(PaymentRoutes.currency.property.name.utf8)
+  private static let rail = Array(PaymentRoutes.rail.property.name.utf8)
+  private static let key = Array(Route.key.property.name.utf8)
+}
+
+/// A place in a line.
+private struct Scan {
+  var at: Int
+  let end: Int
+
+  mutating func skipSpace(_ bytes: Span<UInt8>) {
+    while at < end, bytes[at] == 0x20 || bytes[at] == 0x09 || bytes[at] == 0x0D { at += 1 }
+  }
+
+  /// Whether `byte` is next, behind any space; then it is stepped over.
+  mutating func skip(_ byte: UInt8, _ bytes: Span<UInt8>) -> Bool {
+    skipSpace(bytes)
+    guard at < end, bytes[at] == byte else { return false }
+    at += 1
+    return true
+  }
+
+  /// What is between the next two quotes.
+  mutating func string(_ bytes: Span<UInt8>) -> Range<Int>? {
+    guard skip(UInt8(ascii: "\""), bytes) else { return nil }
+    let start = at
+    while at < end {
+      let byte = bytes[at]
+      if byte == UInt8(ascii: "\"") {
+        at += 1
+        return start..<at - 1
+      }
+      guard byte >= 0x20, byte < 0x7F, byte != UInt8(ascii: "\\") else { return nil }
+      at += 1
+    }
+    return nil
+  }
+
+  /// Digits and points; whether they are an amount is seen when it is read.
+  mutating func number(_ bytes: Span<UInt8>) -> Range<Int>? {
+    let start = at
+    while at < end, bytes[at] == UInt8(ascii: ".") || (0x30...0x39).contains(bytes[at]) { at += 1 }
+    return start < at ? start..<at : nil
+  }
+}
+
+extension Span<UInt8> {
+  fileprivate func isEqual(to other: Span<UInt8>) -> Bool {
+    guard count == other.count else { return false }
+    for index in indices where self[index] != other[index] { return false }
+    return true
+  }
+
+  /// Whether the same bytes are in both places.
+  fileprivate func has(_ bytes: Range<Int>, at other: Range<Int>) -> Bool {
+    extracting(bytes).isEqual(to: extracting(other))
+  }
+}
