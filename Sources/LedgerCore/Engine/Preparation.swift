@@ -68,21 +68,21 @@ public struct Preparation: Sendable {
 
   /// The keyed hash by which the ledger knows a credential.
   public func hash(credential: String) -> UInt128 {
-    credentials.hash { $0.part(credential) }
+    credentials.hash(textByteCount: credential.utf8.count) { $0.part(credential) }
   }
 
   /// The keyed hash of a tenant's name.
   public func hash(tenant name: String) -> UInt128 {
-    names.hash { message in
-      message.part { $0.append(1) }
+    names.hash(textByteCount: name.utf8.count) { message in
+      message.part(UInt8(1))
       message.part(name)
     }
   }
 
   /// The keyed hash of an agent's name within a tenant.
   public func hash(agent name: String, tenant: String) -> UInt128 {
-    names.hash { message in
-      message.part { $0.append(2) }
+    names.hash(textByteCount: tenant.utf8.count + name.utf8.count) { message in
+      message.part(UInt8(2))
       message.part(tenant)
       message.part(name)
     }
@@ -90,9 +90,9 @@ public struct Preparation: Sendable {
 
   /// The keyed hash of an external label of a tenant.
   public func hash(label: String, of tenant: TenantNumber) -> UInt128 {
-    names.hash { message in
-      message.part { $0.append(3) }
-      message.part { $0.append(littleEndian: tenant.rawValue) }
+    names.hash(textByteCount: label.utf8.count) { message in
+      message.part(UInt8(3))
+      message.part(tenant.rawValue)
       message.part(label)
     }
   }
@@ -104,19 +104,23 @@ public struct Preparation: Sendable {
     for index in key.indices {
       guard key[index] > 0x20, key[index] < 0x7F else { throw .keyInvalid }
     }
-    let scope = { (bytes: inout [UInt8]) in
-      bytes.append(littleEndian: actor.rawValue)
-      bytes.append(littleEndian: UInt64(command.operation.rawValue))
-    }
-    let fingerprint = requests.hash { message in
-      message.part { $0.append(1) }
-      message.part(scope)
+    let operation = UInt64(command.operation.rawValue)
+    let fingerprint = requests.hash(textByteCount: key.count) { message in
+      message.part(UInt8(1))
+      message.part { scope in
+        scope.put(actor.rawValue)
+        scope.put(operation)
+      }
       message.part(key)
     }
-    let digest = requests.hash { message in
-      message.part { $0.append(2) }
-      message.part(scope)
-      message.part { command.appendDigestInput(to: &$0) }
+    let textByteCount = texts.reduce(0) { $0 + 8 + $1.utf8.count }
+    let digest = requests.hash(textByteCount: textByteCount) { message in
+      message.part(UInt8(2))
+      message.part { scope in
+        scope.put(actor.rawValue)
+        scope.put(operation)
+      }
+      message.part { command.putDigestInput(into: &$0) }
       for text in texts { message.part(text) }
     }
     return IdempotencyKey(fingerprint: fingerprint, digest: UInt64(truncatingIfNeeded: digest))
@@ -131,9 +135,7 @@ public struct Preparation: Sendable {
     for field in fields {
       let salt = Random.bytes(16)
       let bytes = Array(field.utf8)
-      plain += salt
-      plain.append(littleEndian: UInt32(bytes.count))
-      plain += bytes
+      plain += salt + UInt128.bytes(UInt128(bytes.count)).prefix(4) + bytes
       hashes += Array(SHA256.hash(data: salt + bytes))
     }
     let note = Random.bytes(16)
@@ -187,44 +189,44 @@ extension Command {
   /// Appends what a request's digest is taken over: everything the caller decided, nothing that a
   /// retry makes anew (fresh keys) or that a setting decides (caps). Never changes for a given
   /// operation, since keys have no expiry.
-  fileprivate func appendDigestInput(to bytes: inout [UInt8]) {
+  fileprivate func putDigestInput(into part: inout KeyedHash.Message) {
     switch self {
     case .identity(.registerAgent(let tenant, let name, let asset, _, _)):
-      bytes.append(littleEndian: tenant)
-      bytes.append(littleEndian: name)
-      bytes.append(littleEndian: asset.rawValue)
-    case .identity(.registerOperator(let key)): bytes.append(littleEndian: key)
-    case .identity(.issue(_, let kind)): bytes.append(kind.rawValue)
-    case .identity(.revoke(let credential)): bytes.append(littleEndian: credential.rawValue)
+      part.put(tenant)
+      part.put(name)
+      part.put(asset.rawValue)
+    case .identity(.registerOperator(let key)): part.put(key)
+    case .identity(.issue(_, let kind)): part.put(kind.rawValue)
+    case .identity(.revoke(let credential)): part.put(credential.rawValue)
     case .wallet(.open(let agent, let asset)):
-      bytes.append(littleEndian: agent.rawValue)
-      bytes.append(littleEndian: asset.rawValue)
+      part.put(agent.rawValue)
+      part.put(asset.rawValue)
     case .wallet(.fund(let wallet, let amount, let asset, _)):
-      bytes.append(littleEndian: wallet.rawValue)
-      bytes.append(littleEndian: amount.units)
-      bytes.append(littleEndian: asset.rawValue)
+      part.put(wallet.rawValue)
+      part.put(amount.units)
+      part.put(asset.rawValue)
     case .wallet(.addAsset(let code, let scale)):
-      bytes.append(littleEndian: code.bytes)
-      bytes.append(scale)
+      part.put(code.bytes)
+      part.put(scale)
     case .payment(.pay(let from, let to, let amount, let asset, let rail)):
-      bytes.append(littleEndian: from.rawValue)
+      part.put(from.rawValue)
       switch to {
       case .wallet(let number):
-        bytes.append(0)
-        bytes.append(littleEndian: UInt128(number.rawValue))
+        part.put(UInt8(0))
+        part.put(UInt128(number.rawValue))
       case .external(let label):
-        bytes.append(1)
-        bytes.append(littleEndian: label)
+        part.put(UInt8(1))
+        part.put(label)
       }
-      bytes.append(littleEndian: amount.units)
-      bytes.append(littleEndian: asset.rawValue)
-      bytes.append(rail.rawValue)
+      part.put(amount.units)
+      part.put(asset.rawValue)
+      part.put(rail.rawValue)
     case .fee(.set(let terms, let begins)):
-      bytes.append(littleEndian: terms.flat.units)
-      bytes.append(littleEndian: terms.basisPoints)
-      bytes.append(littleEndian: terms.min.units)
-      bytes.append(littleEndian: terms.max.units)
-      bytes.append(littleEndian: begins.nanoseconds)
+      part.put(terms.flat.units)
+      part.put(terms.basisPoints)
+      part.put(terms.min.units)
+      part.put(terms.max.units)
+      part.put(begins.nanoseconds)
     }
   }
 }

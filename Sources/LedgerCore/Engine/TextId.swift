@@ -68,13 +68,22 @@ public struct TextIds: Sendable {
     } catch {
       preconditionFailure("AES takes every block of 16 bytes: \(error)")
     }
-    let rest = UInt128(littleEndianBytes: block)
-    bytes.append(contentsOf: kind.prefix.utf8)
-    bytes.append(addingCapacity: 1 + Self.digitCount) { text in
+    let value = UInt128(littleEndianBytes: block)
+    let prefix = kind.prefix.utf8
+    bytes.append(addingCapacity: prefix.count + 1 + Self.digitCount) { text in
+      for byte in prefix { text.append(byte) }
       text.append(UInt8(ascii: "_"))
-      for index in (0..<Self.digitCount).reversed() {
-        text.append(Self.digits[Int(truncatingIfNeeded: rest >> UInt128(index * 5) & 31)])
-      }
+      // In pieces that fit 64 bits, which are shifted faster.
+      Self.put(UInt64(truncatingIfNeeded: value >> 120), count: 2, into: &text)
+      Self.put(UInt64(truncatingIfNeeded: value >> 60), count: 12, into: &text)
+      Self.put(UInt64(truncatingIfNeeded: value), count: 12, into: &text)
+    }
+  }
+
+  @inline(__always)
+  private static func put(_ piece: UInt64, count: Int, into text: inout OutputSpan<UInt8>) {
+    for index in (0..<count).reversed() {
+      text.append(digits[Int(truncatingIfNeeded: piece >> UInt64(index * 5) & 31)])
     }
   }
 

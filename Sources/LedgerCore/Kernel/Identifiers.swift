@@ -100,13 +100,14 @@ public struct AssetCode: Hashable, Sendable, CustomStringConvertible {
 
   /// The code as text.
   public var description: String {
-    var text = ""
-    var rest = bytes
-    while rest != 0 {
-      text.unicodeScalars.append(Unicode.Scalar(UInt8(truncatingIfNeeded: rest)))
-      rest >>= 8
+    let ascii = [UInt8](capacity: 16) { ascii in
+      var rest = bytes
+      while rest != 0 {
+        ascii.append(UInt8(truncatingIfNeeded: rest))
+        rest >>= 8
+      }
     }
-    return text
+    return String(decoding: ascii, as: UTF8.self)
   }
 }
 

@@ -59,20 +59,52 @@ struct Digester {
 /// it with the library.
 struct KeyedHash: Sendable {
   /// What is hashed: parts, each led by its length in eight bytes.
+  @safe
   struct Message {
-    fileprivate var bytes: [UInt8] = []
+    private let base: UnsafeMutableRawPointer
+    private let byteCountMax: Int
+    fileprivate var byteCount = 0
 
-    /// A part that `fill` appends.
-    @inline(__always)
-    mutating func part(_ fill: (inout [UInt8]) -> Void) {
-      let start = bytes.count
-      bytes.append(littleEndian: UInt64(0))
-      fill(&bytes)
-      let count = UInt64(bytes.count - start - 8)
-      for index in 0..<8 { bytes[start + index] = UInt8(truncatingIfNeeded: count >> (index * 8)) }
+    fileprivate init(_ buffer: UnsafeMutableRawBufferPointer) {
+      guard let start = buffer.baseAddress else { preconditionFailure("a message has room") }
+      unsafe base = start
+      byteCountMax = buffer.count
     }
 
-    mutating func part(_ part: Span<UInt8>) { self.part { $0.append(part) } }
+    /// Part of a part: an integer, little-endian.
+    @inline(__always)
+    mutating func put<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value) {
+      precondition(byteCount + MemoryLayout<Value>.size <= byteCountMax)
+      unsafe (base + byteCount).storeBytes(of: value.littleEndian, as: Value.self)
+      byteCount += MemoryLayout<Value>.size
+    }
+
+    /// A part that `fill` puts together.
+    @inline(__always)
+    mutating func part(_ fill: (inout Message) -> Void) {
+      let start = byteCount
+      put(UInt64(0))
+      fill(&self)
+      let count = UInt64(byteCount - start - 8)
+      unsafe (base + start).storeBytes(of: count.littleEndian, as: UInt64.self)
+    }
+
+    @inline(__always)
+    mutating func part<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value) {
+      put(UInt64(MemoryLayout<Value>.size))
+      put(value)
+    }
+
+    mutating func part(_ bytes: Span<UInt8>) {
+      put(UInt64(bytes.count))
+      precondition(bytes.count <= byteCountMax - byteCount)
+      unsafe bytes.withUnsafeBytes { bytes in
+        guard let start = bytes.baseAddress else { return }
+        unsafe (base + byteCount).copyMemory(from: start, byteCount: bytes.count)
+      }
+      byteCount += bytes.count
+    }
+
     mutating func part(_ text: String) { part(text.utf8.span) }
   }
 
@@ -94,48 +126,34 @@ struct KeyedHash: Sendable {
     self.states = states
   }
 
-  /// The hash of what `fill` puts into the message, at least one part, cut to sixteen bytes. Never
-  /// zero, which stands for "none".
+  /// The hash of what `fill` puts into the message, cut to sixteen bytes. Never zero, which stands
+  /// for "none".
+  ///
+  /// - `textByteCount`: of everything in it that has no fixed length. The rest, with the lengths of
+  ///   parts, is at most 192 bytes.
   @inline(__always)
-  func hash(_ fill: (inout Message) -> Void) -> UInt128 {
-    var message = Message()
-    message.bytes.reserveCapacity(192)
-    fill(&message)
-    return hash(message.bytes.span)
+  func hash(textByteCount: Int, _ fill: (inout Message) -> Void) -> UInt128 {
+    unsafe withUnsafeTemporaryAllocation(byteCount: 192 + textByteCount, alignment: 8) { buffer in
+      var message = unsafe Message(buffer)
+      fill(&message)
+      return unsafe hash(UnsafeRawBufferPointer(rebasing: buffer[..<message.byteCount]))
+    }
   }
 
-  private func hash(_ message: Span<UInt8>) -> UInt128 {
-    precondition(!message.isEmpty)
+  private func hash(_ message: UnsafeRawBufferPointer) -> UInt128 {
+    unsafe precondition(!message.isEmpty)
     var out = InlineArray<2, UInt128>(repeating: 0)
     var bytes = out.mutableSpan
     unsafe bytes.withUnsafeMutableBytes { out in
       unsafe states.span.withUnsafeBufferPointer { states in
-        unsafe message.withUnsafeBufferPointer { message in
-          guard let states = states.baseAddress, let from = message.baseAddress,
-            let to = unsafe out.bindMemory(to: UInt8.self).baseAddress
-          else { preconditionFailure("none of the three is empty") }
-          unsafe cledger_hmac(states, from, message.count, to)
-        }
+        guard let states = states.baseAddress,
+          let from = unsafe message.bindMemory(to: UInt8.self).baseAddress,
+          let to = unsafe out.bindMemory(to: UInt8.self).baseAddress
+        else { preconditionFailure("none of the three is empty") }
+        unsafe cledger_hmac(states, from, message.count, to)
       }
     }
     let value = UInt128(littleEndian: out[0])
     return value == 0 ? 1 : value
-  }
-}
-
-extension [UInt8] {
-  @inline(__always)
-  mutating func append<Value: FixedWidthInteger>(littleEndian value: Value) {
-    append(addingCapacity: Value.bitWidth / 8) { bytes in
-      for index in 0..<Value.bitWidth / 8 {
-        bytes.append(UInt8(truncatingIfNeeded: value >> Value(index * 8)))
-      }
-    }
-  }
-
-  mutating func append(_ more: Span<UInt8>) {
-    append(addingCapacity: more.count) { bytes in
-      for index in more.indices { bytes.append(more[index]) }
-    }
   }
 }

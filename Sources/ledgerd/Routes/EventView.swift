@@ -27,7 +27,10 @@ struct EventView: Sendable {
       Property("asset", .currency, "Of what."),
     ]), "What it moved; empty where it moved nothing.")
 
-  var json: JSONValue { members.json }
+  var json: JSONValue {
+    let members = written()
+    return members.json
+  }
 
   var jsonWithPostings: JSONValue {
     let lines = words.postings(of: event.event).map { line in
@@ -38,12 +41,12 @@ struct EventView: Sendable {
       members.string("asset", line.asset)
       return members.json
     }
-    var members = members
+    var members = written()
     members.value(Self.postings.name, .array(lines))
     return members.json
   }
 
-  private var members: Members {
+  private func written() -> Members {
     let facts = words.facts(event.event)
     var fields = Members()
     for (name, text) in facts.fields { fields.string(name, text) }

@@ -1,4 +1,5 @@
 import LedgerCore
+import Projections
 
 /// Many payments: a line of JSON each, answered as if each had come alone, in their order.
 extension PaymentRoutes {
@@ -78,6 +79,7 @@ extension PaymentRoutes {
     case .success(let all): (outcomes, unanswered) = (all, nil)
     case .failure(let failure): (outcomes, unanswered) = ([], Problem(submitting: failure))
     }
+    var plain = PlainAnswers(chunk.bytes, ids)
     var next = 0
     for line in lines {
       let asset: Asset
@@ -98,28 +100,18 @@ extension PaymentRoutes {
         bytes.append(
           line: Problem(refusal, event: event, isReplay: isReplay, in: asset).json)
       case .done(let event, let isReplay):
-        var members = Members(appendingTo: bytes.taken())
         switch line {
-        case .plain(let payment):
-          payment.view(event).write(to: &members, ids, said: payment, chunk.bytes)
-        case .order(let order): order.view(event).write(to: &members, ids)
+        case .plain(let payment): plain.write(payment, event, isReplay: isReplay, to: &bytes)
+        case .order(let order):
+          var members = Members()
+          order.view(event).write(to: &members, ids)
+          if isReplay { members.bool(Lines.replayedMember, true) }
+          bytes.append(line: members.json)
         case .refused: preconditionFailure("it had no request")
         }
-        if isReplay { members.bool(Lines.replayedMember, true) }
-        bytes = members.finish()
-        bytes.append(UInt8(ascii: "\n"))
       }
     }
     return bytes
-  }
-}
-
-extension [UInt8] {
-  /// All of them, which are then nowhere else, so that they can be appended to in place.
-  fileprivate mutating func taken() -> [UInt8] {
-    var all: [UInt8] = []
-    swap(&all, &self)
-    return all
   }
 }
 
@@ -133,10 +125,92 @@ struct PlainPayment: Sendable {
   let from: Range<Int>
   let to: Range<Int>
   let asset: Asset
+}
 
-  fileprivate func view(_ event: Recorded) -> PaymentView {
-    PaymentView(event, asset: asset, label: nil, description: nil)
+/// Writes the answers to plain payments: the bytes of ``PaymentView``, from pieces made once.
+private struct PlainAnswers {
+  /// The lines, for the texts of the wallets in them.
+  private let lines: [UInt8]
+  private let ids: TextIds
+  private var amount: [UInt8] = []
+  /// What the answer before had, and mostly this one has too.
+  private var asset: (number: AssetNumber, piece: [UInt8])?
+  private var second: (number: UInt64, text: [UInt8]) = (0, [])
+
+  init(_ lines: [UInt8], _ ids: TextIds) {
+    self.lines = lines
+    self.ids = ids
   }
+
+  mutating func write(
+    _ said: PlainPayment, _ event: Recorded, isReplay: Bool, to bytes: inout [UInt8]
+  ) {
+    guard case .payment(.completed(let payment)) = event.event else {
+      preconditionFailure("paying ends in another event")
+    }
+    let scale = said.asset.scale
+    bytes.append(contentsOf: Self.id)
+    ids.append(.payment, event.number.rawValue, to: &bytes)
+    write(payment.amount, scale, Self.amount, Self.amountText, to: &bytes)
+    write(payment.fee, scale, Self.fee, Self.feeText, to: &bytes)
+    write(payment.amount + payment.fee, scale, Self.total, Self.totalText, to: &bytes)
+    bytes.append(contentsOf: piece(of: said.asset))
+    bytes.append(contentsOf: lines[said.from])
+    bytes.append(contentsOf: Self.to)
+    bytes.append(contentsOf: lines[said.to])
+    bytes.append(contentsOf: Self.createdAt)
+    write(event.header.time, to: &bytes)
+    bytes.append(contentsOf: isReplay ? Self.endOfReplay : Self.end)
+  }
+
+  private mutating func write(
+    _ amount: Amount, _ scale: Int, _ name: [UInt8], _ textName: [UInt8], to bytes: inout [UInt8]
+  ) {
+    self.amount.removeAll(keepingCapacity: true)
+    amount.append(to: &self.amount, scale: scale)
+    bytes.append(contentsOf: name)
+    bytes.append(contentsOf: self.amount)
+    bytes.append(contentsOf: textName)
+    bytes.append(contentsOf: self.amount)
+  }
+
+  private mutating func piece(of asset: Asset) -> [UInt8] {
+    if let known = self.asset, known.number == asset.number { return known.piece }
+    let rail = PaymentView.internalRail
+    let text = "\",\"currency\":\"\(asset.code)\",\"rail\":\"\(rail)\",\"from_wallet_id\":\""
+    self.asset = (asset.number, Array(text.utf8))
+    return Array(text.utf8)
+  }
+
+  /// Up to the second mostly as before.
+  private mutating func write(_ time: Timestamp, to bytes: inout [UInt8]) {
+    let (number, fraction) = time.nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+    if second.number != number {
+      second = (number, [])
+      time.append(to: &second.text)
+      second.text.removeLast("000000000Z".utf8.count)
+    }
+    bytes.append(contentsOf: second.text)
+    bytes.append(addingCapacity: 9) { digits in
+      var power: UInt64 = 100_000_000
+      while power > 0 {
+        digits.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: fraction / power % 10))
+        power /= 10
+      }
+    }
+  }
+
+  private static let id = Array("{\"id\":\"".utf8)
+  private static let amount = Array("\",\"status\":\"completed\",\"amount\":".utf8)
+  private static let amountText = Array(",\"amount_text\":\"".utf8)
+  private static let fee = Array("\",\"fee\":".utf8)
+  private static let feeText = Array(",\"fee_text\":\"".utf8)
+  private static let total = Array("\",\"total_debited\":".utf8)
+  private static let totalText = Array(",\"total_debited_text\":\"".utf8)
+  private static let to = Array("\",\"to_wallet_id\":\"".utf8)
+  private static let createdAt = Array("\",\"created_at\":\"".utf8)
+  private static let end = Array("Z\"}\n".utf8)
+  private static let endOfReplay = Array("Z\",\"\(Lines.replayedMember)\":true}\n".utf8)
 }
 
 /// Reads plain payments of one caller.
@@ -227,18 +301,20 @@ private struct PlainFields {
   private mutating func put(
     _ value: Range<Int>, isString: Bool, named name: Span<UInt8>
   ) -> Bool {
-    let slot: WritableKeyPath<Self, Range<Int>?>
     switch name.count {
-    case 14 where name.isEqual(to: Self.from.span): slot = \.from
-    case 12 where name.isEqual(to: Self.to.span): slot = \.to
-    case 6 where name.isEqual(to: Self.amount.span): slot = \.amount
-    case 8 where name.isEqual(to: Self.currency.span): slot = \.currency
-    case 4 where name.isEqual(to: Self.rail.span): slot = \.rail
-    case 15 where name.isEqual(to: Self.key.span): slot = \.key
-    default: return false
+    case 14 where name.isEqual(to: Self.from.span): Self.put(value, isString, in: &from)
+    case 12 where name.isEqual(to: Self.to.span): Self.put(value, isString, in: &to)
+    case 6 where name.isEqual(to: Self.amount.span): Self.put(value, true, in: &amount)
+    case 8 where name.isEqual(to: Self.currency.span): Self.put(value, isString, in: &currency)
+    case 4 where name.isEqual(to: Self.rail.span): Self.put(value, isString, in: &rail)
+    case 15 where name.isEqual(to: Self.key.span): Self.put(value, isString, in: &key)
+    default: false
     }
-    guard self[keyPath: slot] == nil, isString || slot == \.amount else { return false }
-    self[keyPath: slot] = value
+  }
+
+  private static func put(_ value: Range<Int>, _ isRight: Bool, in slot: inout Range<Int>?) -> Bool {
+    guard isRight, slot == nil else { return false }
+    slot = value
     return true
   }
 

@@ -245,11 +245,7 @@ struct PaymentView: Sendable {
     return members.json
   }
 
-  /// - `said`: the texts of its wallets, where whoever asked said them in `bytes`: that saves
-  ///   encrypting their numbers again.
-  func write(
-    to members: inout Members, _ ids: TextIds, said: PlainPayment? = nil, _ bytes: [UInt8] = []
-  ) {
+  func write(to members: inout Members, _ ids: TextIds) {
     members.id("id", .payment, header.number.rawValue, ids)
     members.string("status", "completed")
     members.amount("amount", payment.amount, of: asset)
@@ -259,15 +255,10 @@ struct PaymentView: Sendable {
     switch payment.rail {
     case .internal: members.string("rail", Self.internalRail)
     }
-    if let said {
-      members.text("from_wallet_id", bytes[said.from])
-      members.text("to_wallet_id", bytes[said.to])
-    } else {
-      members.id("from_wallet_id", .wallet, payment.payer.rawValue, ids)
-      switch payment.payee {
-      case .wallet(let number): members.id("to_wallet_id", .wallet, number.rawValue, ids)
-      case .external: members.string("to_external", label)
-      }
+    members.id("from_wallet_id", .wallet, payment.payer.rawValue, ids)
+    switch payment.payee {
+    case .wallet(let number): members.id("to_wallet_id", .wallet, number.rawValue, ids)
+    case .external: members.string("to_external", label)
     }
     members.string("description", description)
     members.time("created_at", header.time)
