@@ -1,6 +1,6 @@
 # Debian 12 with git, make and a Swift 6.3 toolchain is enough: setup installs what else is needed.
 
-.PHONY: run build test lint bench format setup
+.PHONY: run build test prove lint bench format setup
 
 run: build  # serves on 127.0.0.1:3100, the data in ./data
 	.build/release/ledgerd --data ./data
@@ -13,6 +13,9 @@ test: setup lint  # the programs' tests after the others, which use every core f
 	swift build --build-tests
 	swift test --skip-build --skip ledgerdTests --skip ledgerctlTests --skip ReadmeTests
 	swift test --skip-build --filter ledgerdTests --filter ledgerctlTests --filter ReadmeTests
+
+prove: setup  # the fault experiments at full size, hours; writes RELIABILITY.md
+	bash Tests/prove.sh
 
 lint:
 	swift format lint --strict --recursive Sources Tests Package.swift

@@ -12,20 +12,23 @@ struct Sweep {
   private let copy: String
   private let file: String
   private let seed: UInt64
+  /// Of the bytes in turn every so many-th is flipped; 0 where they are random.
+  private let step: Int
   private let range: Range<Int>
   /// Of a backup: the file with its master key.
   private let keyFile: String?
   /// Of the file: where its bytes are not zero.
   private var used: [Int] = []
 
-  /// `DIR COPY FILE SEED FROM TO [KEY]`: `FILE` is a path within `DIR`; seed 0 stands for every
-  /// byte in turn instead of random ones.
+  /// `DIR COPY FILE SEED[/STEP] FROM TO [KEY]`: `FILE` is a path within `DIR`; with a step it is
+  /// each step-th byte in turn instead of random ones.
   init(_ arguments: [String]) throws {
     (pristine, copy, file) = (arguments[1], arguments[2], arguments[3])
-    guard let seed = UInt64(arguments[4]), let from = Int(arguments[5]),
-      let to = Int(arguments[6]), from <= to
+    let way = arguments[4].split(separator: "/")
+    guard let seed = UInt64(way[0]), let step = way.count > 1 ? Int(way[1]) : 0,
+      let from = Int(arguments[5]), let to = Int(arguments[6]), from <= to
     else { throw Workload.Unexpected() }
-    (self.seed, range) = (seed, from..<to)
+    (self.seed, self.step, range) = (seed, step, from..<to)
     keyFile = arguments.count > 7 ? arguments[7] : nil
   }
 
@@ -54,11 +57,12 @@ struct Sweep {
     state = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
     state = (state ^ (state >> 27)) &* 0x94D0_49BB_1331_11EB
     state ^= state >> 31
-    if seed == 0 {
-      // Every one in turn: all bits of the two meta pages, then one of each byte.
+    if step > 0 {
+      // In turn: all bits of the two meta pages, then one of each byte.
       let metaBitCount = file == "log/data.mdb" ? 2 * 4096 * 8 : 0
-      if flip < metaBitCount { return (flip / 8, UInt64(flip % 8)) }
-      return (flip - metaBitCount, state & 7)
+      let turn = flip * step
+      if turn < metaBitCount { return (turn / 8, UInt64(turn % 8)) }
+      return (turn - metaBitCount, state & 7)
     }
     let number = Int(state >> 9)
     // A meta page's fields are its first 152 bytes. Of `head.log` few records are written.

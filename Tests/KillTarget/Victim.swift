@@ -57,6 +57,13 @@ struct Victim {
     }
   }
 
+  /// Which linked unit the key is of, if any.
+  static func unit(of key: String) -> String? {
+    let parts = key.split(separator: "-")
+    guard parts.count == 4, let turn = Int(parts[2]), turn % 7 == 3 else { return nil }
+    return "\(parts[1])-\(turn)"
+  }
+
   private static func say(_ keys: [String], _ outcomes: [Outcome]) {
     for (key, outcome) in zip(keys, outcomes) {
       switch outcome {

@@ -10,7 +10,7 @@ import LedgerCore
 ///     KillTarget backup DIR TO FAULT N                  backs up with a fault; see `Script`
 ///     KillTarget trace DIR FILE                         pays, and writes down every call
 ///     KillTarget powerloss FILE DIR COPY SEED FROM TO honest|lying    see `PowerLoss`
-///     KillTarget sweep DIR COPY FILE SEED FROM TO [KEY] flips bytes; see `Sweep`
+///     KillTarget sweep DIR COPY FILE SEED[/STEP] FROM TO [KEY]        flips bits; see `Sweep`
 let arguments = Array(CommandLine.arguments.dropFirst())
 do {
   switch arguments.first {

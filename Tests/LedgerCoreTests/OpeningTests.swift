@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 @testable import LedgerCore
@@ -207,7 +208,14 @@ import Testing
     try Engine.open(directory.path, .test).close()
   }
 
-  @Test(arguments: [2, 20]) func `of many that open it at once, one writes`(_ count: Int) throws {
+  /// `OPENERS=all` tries every count from two to twenty.
+  private static let openerCounts =
+    ProcessInfo.processInfo.environment["OPENERS"] == "all" ? Array(2...20) : [2, 20]
+
+  private static let opened = Mutex<[(openers: Int, writers: Int)]>([])
+
+  @Test(arguments: openerCounts)
+  func `of many that open it at once, one writes`(_ count: Int) throws {
     let directory = TemporaryDirectory()
     try Engine.open(directory.path, .test).close()
     let children = try (0..<count).map { _ in try Child(["run", directory.path]) }
@@ -229,6 +237,15 @@ import Testing
     let engine = try Engine.open(directory.path, .test)
     #expect(try engine.verify().findings == [])
     engine.close()
+    let all = Self.opened.withLock { all in
+      all.append((count, writers.count))
+      return all
+    }
+    guard all.count == Self.openerCounts.count else { return }
+    let (openers, writing) = (all.map(\.openers), all.map(\.writers).reduce(0, +))
+    print(
+      "prove: \(openers.count) races of \(openers.min() ?? 0) to \(openers.max() ?? 0) openers;",
+      "seed none; \(writing) wrote, \(openers.reduce(0, +) - writing) refused")
   }
 
   @Test func `a holder that is stopped still holds, and goes on unharmed`() throws {
@@ -253,6 +270,7 @@ import Testing
     let engine = try Engine.open(directory.path, .test)
     #expect(try engine.verify().findings == [])
     engine.close()
+    print("prove: 1 stopped holder; seed none; refused others, went on")
   }
 
   /// The lock is the first net, the epoch in the log the second: somebody removed the lock's file.

@@ -15,8 +15,9 @@ import Testing
     ProcessInfo.processInfo.environment["POWER_LOSS_STATES"].flatMap { Int($0) } ?? 300
 
   /// What the child said of each state; a state at which it crashed counts by its signal.
-  private func judge(_ disk: String) throws -> (counts: [String: Int], bad: [String], seed: UInt64)
-  {
+  private func judge(
+    _ disk: String
+  ) throws -> (counts: [String: Int], bad: [String], seed: UInt64) {
     let (ledger, scratch) = (TemporaryDirectory(), TemporaryDirectory())
     try FileManager.default.createDirectory(
       atPath: scratch.path, withIntermediateDirectories: false)
@@ -51,7 +52,12 @@ import Testing
       counts["\(end)", default: 0] += 1
       next = state + 1
     }
-    print("\(disk) disk, seed \(seed): \(counts.sorted { $0.key < $1.key })")
+    let judged = counts.values.reduce(0, +)
+    let others = counts.filter { $0.key != "WRONG" }.sorted { $0.key < $1.key }
+    let verdicts = others.map { "\($0.value) \($0.key)" } + ["\(counts["WRONG", default: 0]) wrong"]
+    print(
+      "prove: \(judged) states of a disk that is \(disk); seed \(random.seed);",
+      verdicts.joined(separator: ", "))
     return (counts, bad, seed)
   }
 

@@ -2,12 +2,13 @@ import Foundation
 import Synchronization
 import Testing
 
+@testable import KillTarget
 @testable import LedgerCore
 
 /// Goal: a disk or a map that fills up costs nothing but time: what ends something still goes
 /// through, what begins something is refused without using up its key.
 /// Method: an engine that is told how much room there is; a map that is far too small; and, where
-/// we may mount one, a real disk of a few megabytes that is filled.
+/// we may mount one, real disks of a few megabytes that are filled.
 @Suite struct RoomTests {
   /// How much room there is, as the test says.
   private final class Disk: Sendable {
@@ -145,6 +146,99 @@ import Testing
     #expect(try again.read { $0.bytes } == state)
     #expect(try again.read { $0.wallets.wallets[to].available } == Int128(done))
     again.close()
+  }
+}
+
+extension RoomTests {
+  /// `ROOM_ROUNDS=200` for more than the short form's 3.
+  private static let rounds =
+    ProcessInfo.processInfo.environment["ROOM_ROUNDS"].flatMap { Int($0) } ?? 3
+
+  /// What came of filling a disk.
+  private struct Fillings {
+    var (full, ended, answered, lost) = (0, 0, 0, 0)
+  }
+
+  /// The ledger hears that there is room until there is next to none, so that it ends at whichever
+  /// write it happens to.
+  @Test(.enabled(if: SmallDisk.isPossible || SmallDisk.mustBePossible, "only root may mount"))
+  func `a disk of 6 MiB fills again and again, and costs no answer`() throws {
+    var random = SplitMix64(seeded: "small disk")
+    let disk = try SmallDisk(megaByteCount: 6)
+    var found = Fillings()
+    for _ in 0..<Self.rounds { try fill(disk, &random, &found) }
+    #expect(found.full == Self.rounds && found.lost == 0)
+    print(
+      "prove: \(found.full) times a full disk of 6 MiB, \(found.answered) answers;",
+      "seed \(random.seed); \(found.full - found.ended) went on, \(found.ended) opened again,",
+      "\(found.lost) lost")
+  }
+
+  private func fill(
+    _ disk: SmallDisk, _ random: inout SplitMix64, _ found: inout Fillings
+  ) throws {
+    var options = Engine.Options.test
+    options.free = { Reserve.free(in: $0) < 64 << 10 ? 0 : .max }
+    options.patience = .milliseconds(50)
+    let path = disk.path + "/ledger"
+    let filler = URL(filePath: disk.path + "/filler")
+    try Data(count: 1 << 20 + random.below(2 << 20)).write(to: filler)
+    var workload = try Workload(Engine.open(path, options))
+    var answers: [String: EventNumber] = [:]
+    var pending: [String] = []
+    var isFull = false
+    let deadline = Date(timeIntervalSinceNow: 60)
+    while !isFull || !pending.isEmpty {
+      try #require(Date() < deadline, "it does not go on: \(pending.count) wait")
+      if pending.isEmpty {
+        pending = (0...random.below(200)).map { "t-\(answers.count + $0)" }
+      }
+      let requests = try pending.map { try workload.request($0) }
+      var isOver = false
+      do throws(LedgerFailure) {
+        for (key, outcome) in zip(pending, try workload.engine.submitAndWait(requests)) {
+          answers[key] = outcome.recorded?.number
+        }
+      } catch {
+        if case .ledgerFailed = error { isOver = true }
+      }
+      pending = pending.filter { answers[$0] == nil }
+      if !pending.isEmpty, !isFull {
+        isFull = true
+        found.full += 1
+        try FileManager.default.removeItem(at: filler)
+      }
+      if isOver {
+        found.ended += 1
+        workload.engine.close()
+        workload = try Workload(Engine.open(path, options))
+      }
+    }
+    #expect(try workload.engine.verify().findings == [])
+    workload.engine.close()
+    found.answered += answers.count
+    found.lost += try lost(answers, path, options)
+    try FileManager.default.removeItem(atPath: path)
+  }
+
+  /// How many of the answers are others now, after the ledger is opened again.
+  private func lost(
+    _ answers: [String: EventNumber], _ path: String, _ options: Engine.Options
+  ) throws -> Int {
+    let engine = try Engine.open(path, options)
+    defer { engine.close() }
+    let workload = try Workload(engine)
+    var lost = 0
+    for (key, number) in answers {
+      let outcome = try engine.submitAndWait(workload.request(key))
+      guard case .done(let recorded, isReplay: true) = outcome, recorded.number == number else {
+        lost += 1
+        continue
+      }
+    }
+    let paid = try engine.read { $0.wallets.wallets[WalletNumber(2)].available }
+    #expect(paid == Int128(answers.count) * Workload.amount)
+    return lost
   }
 }
 

@@ -7,12 +7,15 @@ import Foundation
 /// `LEDGER_TEST_SEED=…` takes the place of the random seed in every test of a run.
 struct SplitMix64: RandomNumberGenerator {
   private var state: UInt64
+  /// What it began with.
+  let seed: UInt64
 
   /// Prints the seed beside what it is for.
   init(seeded purpose: String) {
     let given = ProcessInfo.processInfo.environment["LEDGER_TEST_SEED"].flatMap { UInt64($0) }
-    state = given ?? UInt64.random(in: 0...UInt64.max)
-    print("\(purpose): seed \(state)")
+    seed = given ?? UInt64.random(in: 0...UInt64.max)
+    state = seed
+    print("\(purpose): seed \(seed)")
   }
 
   mutating func next() -> UInt64 {

@@ -42,4 +42,8 @@ enum Bug: String, CaseIterable, Sendable {
   case unitMayBeOneTooLong
   // Time
   case recordedTimeGoesBack
+  // A disk that fails
+  case brokenDiskForgetsAnAnswer
+  case fullDiskKeepsHalfAJob
+  case failedOpeningLosesAnEvent
 }

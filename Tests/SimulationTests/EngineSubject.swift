@@ -93,8 +93,7 @@ struct EngineSubject: Subject {
   /// opened again.
   mutating func submit(_ job: Job, during fault: DiskFault) async throws -> [Outcome]? {
     let requests = try sealed(job.requests)
-    let kind = fault.isForGood ? FAULT_ERROR_FOR_GOOD : FAULT_ERROR
-    unsafe faults_arm(directory.path, kind, fault.call, fault.isFull ? ENOSPC : EIO)
+    arm(fault)
     var outcomes: [Outcome]?
     do throws(LedgerFailure) {
       outcomes =
@@ -104,16 +103,23 @@ struct EngineSubject: Subject {
       guard error == .outcomeUnknown else { throw error }
     }
     faults_disarm()
-    // Whoever asks waits until what was decided is durable, or hears that it never will be.
+    try await settle()
+    return outcomes
+  }
+
+  private func arm(_ fault: DiskFault) {
+    let kind = fault.isForGood ? FAULT_ERROR_FOR_GOOD : FAULT_ERROR
+    unsafe faults_arm(directory.path, kind, fault.call, fault.isFull ? ENOSPC : EIO)
+  }
+
+  /// Whoever asks waits until what was decided is durable, or hears that it never will be.
+  private mutating func settle() async throws {
     while true {
       do throws(LedgerFailure) {
         _ = try await engine.isLive()
-        return outcomes
+        return
       } catch {
-        if case .ledgerFailed = error {
-          try restart()
-          return outcomes
-        }
+        if case .ledgerFailed = error { return try restart() }
       }
     }
   }
@@ -155,6 +161,24 @@ struct EngineSubject: Subject {
   mutating func restart() throws {
     engine.close()
     engine = try Engine.open(directory.path, options)
+  }
+
+  /// The disk's error is what stops it, and is not taken for damage.
+  mutating func restart(during fault: DiskFault) async throws {
+    engine.close()
+    arm(fault)
+    let result = Result { () throws(StorageError) in try Engine.open(directory.path, options) }
+    faults_disarm()
+    switch result {
+    case .success(let opened):
+      engine = opened
+      try await settle()
+    case .failure(let error):
+      guard case .call(_, fault.isFull ? ENOSPC : EIO, _) = error else {
+        throw Mismatch("\(fault) of opening: \(error)")
+      }
+      engine = try Engine.open(directory.path, options)
+    }
   }
 
   mutating func crash() throws {

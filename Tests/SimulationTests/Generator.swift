@@ -36,10 +36,14 @@ struct Generator {
       let job =
         dice.isOne(in: 2)
         ? Job(requests: batch(model)) : Job(requests: [request(model)])
-      let fault = DiskFault(
-        call: 1 + dice.below(5), isFull: dice.isOne(in: 2), isForGood: dice.isOne(in: 2))
-      return .fault(job, fault)
+      return .fault(job, fault(withinCalls: 5))
+    case .opening: return .opening(fault(withinCalls: 8))
     }
+  }
+
+  private mutating func fault(withinCalls count: Int) -> DiskFault {
+    DiskFault(
+      call: 1 + dice.below(count), isFull: dice.isOne(in: 2), isForGood: dice.isOne(in: 2))
   }
 
   private mutating func anyJob(_ model: NaiveLedger) -> Job {

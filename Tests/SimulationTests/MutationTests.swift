@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 
 @testable import LedgerCore
@@ -9,6 +10,7 @@ import Testing
 struct MutationTests {
   private static let commandsPerSeed = 250
   private static let commandCountMax = 40_000
+  private static let foundCount = Atomic(0)
 
   @Test(arguments: Bug.allCases)
   func `a planted bug is found`(bug: Bug) async throws {
@@ -19,6 +21,9 @@ struct MutationTests {
       commandCount += run.commandCount
       if run.found != nil {
         print("\(bug): seed=\(seed) found it within \(commandCount) commands")
+        let found = Self.foundCount.add(1, ordering: .relaxed).newValue
+        guard found == Bug.allCases.count else { return }
+        print("prove: \(Bug.allCases.count) planted bugs; seeds from 1; \(found) found")
         return
       }
       guard commandCount < Self.commandCountMax else { break }

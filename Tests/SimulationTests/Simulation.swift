@@ -47,6 +47,11 @@ struct Simulation<Tested: Subject> {
       model.restart()
       try await compareEverything()
     case .fault(let job, let fault): try await submit(job, during: fault)
+    case .opening(let fault):
+      try await tick()
+      try await subject.restart(during: fault)
+      model.restart()
+      try await compareEverything()
     }
   }
 

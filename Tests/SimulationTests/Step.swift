@@ -31,12 +31,14 @@ enum Step: Sendable, CustomStringConvertible {
   case crash
   /// A job is submitted while the disk fails; afterwards it works again.
   case fault(Job, DiskFault)
+  /// The ledger is closed, and the disk fails while it is opened; afterwards it works again.
+  case opening(DiskFault)
 
   var commandCount: Int {
     switch self {
     case .submit(let jobs): jobs.map(\.requests.count).reduce(0, +)
     case .fault(let job, _): job.requests.count
-    case .clock, .restart, .crash: 0
+    case .clock, .restart, .crash, .opening: 0
     }
   }
 
@@ -63,6 +65,7 @@ enum Step: Sendable, CustomStringConvertible {
     case .restart: "restart"
     case .crash: "crash"
     case .fault(let job, let fault): "\(fault)\(Self.list(job.requests))"
+    case .opening(let fault): "\(fault) of opening"
     }
   }
 

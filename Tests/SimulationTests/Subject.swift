@@ -17,6 +17,8 @@ protocol Subject {
   func compare(with model: NaiveLedger) async throws
   /// Closes the ledger and opens it again.
   mutating func restart() throws
+  /// Closes the ledger and opens it again while the disk fails, and once more where that failed.
+  mutating func restart(during fault: DiskFault) async throws
   /// Opens what is on disk without having closed it.
   mutating func crash() throws
 }
@@ -30,8 +32,18 @@ struct NaiveSubject: Subject {
     jobs.map { ledger.submit($0.requests, isLinked: $0.isLinked, at: clock.now) }
   }
 
-  /// A ledger without a disk has no faults of it.
-  mutating func submit(_ job: Job, during fault: DiskFault) -> [Outcome]? { submit([job])[0] }
+  /// A ledger without a disk has no faults of it, but for its bugs.
+  mutating func submit(_ job: Job, during fault: DiskFault) -> [Outcome]? {
+    let before = ledger
+    if ledger.bug == .fullDiskKeepsHalfAJob, fault.isFull {
+      let half = Job(requests: Array(job.requests.prefix(job.requests.count / 2)))
+      _ = submit([half])
+      return nil
+    }
+    let outcomes = submit([job])[0]
+    if ledger.bug == .brokenDiskForgetsAnAnswer, !fault.isFull { ledger = before }
+    return outcomes
+  }
 
   mutating func tick() {
     ledger.tick(at: clock.now)
@@ -52,6 +64,11 @@ struct NaiveSubject: Subject {
   }
 
   mutating func restart() {
+    ledger.restart()
+  }
+
+  mutating func restart(during fault: DiskFault) {
+    if ledger.bug == .failedOpeningLosesAnEvent { ledger.log.removeLast() }
     ledger.restart()
   }
 

@@ -13,7 +13,7 @@ struct Swarm: CustomStringConvertible {
 
   /// How it is asked, and what happens in between.
   enum Move: Int, CaseIterable {
-    case single, batch, unit, unitAgain, together, clock, restart, crash, storm, fault
+    case single, batch, unit, unitAgain, together, clock, restart, crash, storm, fault, opening
   }
 
   /// How many agents a run begins with.
@@ -46,7 +46,7 @@ struct Swarm: CustomStringConvertible {
     // A ledger in which nobody pays finds nothing; one without money little.
     kinds[Kind.pay.rawValue] = max(kinds[Kind.pay.rawValue], 5)
     kinds[Kind.fund.rawValue] = max(kinds[Kind.fund.rawValue], 1)
-    moves = [24, 12, 12, 6, 12, 12, 1, 1, 1, 2]
+    moves = [24, 12, 12, 6, 12, 12, 1, 1, 1, 2, 1]
     for move in Move.allCases where move != .single && dice.isOne(in: 3) {
       moves[move.rawValue] = 0
     }
