@@ -245,6 +245,39 @@ import Testing
 
   // MARK: - The queue
 
+  @Test func `lone commands and spans are done in the order they came`() throws {
+    let scene = try Scene()
+    let one = try scene.pay(1)
+    let (hold, isHeld) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    scene.engine.submit(one) { _ in
+      isHeld.signal()
+      hold.wait()
+    }
+    isHeld.wait()
+    let numbers = Mutex<[EventNumber?]>([])
+    let all = DispatchGroup()
+    // More than the engine looks ahead, all waiting at once.
+    for index in 0..<60 {
+      all.enter()
+      if index % 7 == 0 {
+        scene.engine.submit([one, one]) { result in
+          let outcomes = (try? result.get()) ?? []
+          numbers.withLock { $0 += outcomes.map { $0.recorded?.number } }
+          all.leave()
+        }
+      } else {
+        scene.engine.submit(one) { result in
+          numbers.withLock { $0.append((try? result.get())?.recorded?.number) }
+          all.leave()
+        }
+      }
+    }
+    hold.signal()
+    all.wait()
+    let done = numbers.withLock { $0 }.compactMap { $0?.rawValue }
+    #expect(done.count == 69 && done == Array(done[0]..<done[0] + 69))
+  }
+
   @Test func `a full queue refuses at once and does nothing`() throws {
     let scene = try Scene()
     let one = try scene.pay(1)

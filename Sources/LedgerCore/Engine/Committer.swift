@@ -15,12 +15,15 @@ import Synchronization
 final class Committer: @unchecked Sendable {
   /// An answer that waits for the disk.
   enum Answer {
+    case outcome(Inbox.LoneCompletion, Outcome)
     case outcomes(Inbox.Completion, [Outcome])
     case read(Inbox.Read)
 
     /// Tells the caller what it asked for, or what came in between.
     func give(_ failure: LedgerFailure? = nil) {
       switch self {
+      case .outcome(let completion, let outcome):
+        completion(failure.map { .failure($0) } ?? .success(outcome))
       case .outcomes(let completion, let outcomes):
         completion(failure.map { .failure($0) } ?? .success(outcomes))
       case .read(let read): read.answer(failure)

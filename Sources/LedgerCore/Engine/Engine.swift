@@ -92,6 +92,8 @@ public final class Engine: Sendable {
     let opened = Mutex<Result<Shared, StorageError>?>(nil)
     let isOpen = DispatchSemaphore(value: 0)
     let thread = Thread {
+      // Linux learns a thread's name only from the thread itself.
+      Thread.current.name = "ledger"
       let shared = work(directory, options) { result in
         opened.withLock { $0 = result }
         isOpen.signal()
@@ -99,7 +101,6 @@ public final class Engine: Sendable {
       // By now the state, the environment and the lock are gone.
       shared?.finished.signal()
     }
-    thread.name = "ledger"
     thread.stackSize = 8 << 20
     thread.start()
     isOpen.wait()
@@ -175,7 +176,10 @@ public final class Engine: Sendable {
 
   /// Submits one command and waits until its outcome is durable.
   public func submit(_ request: Request) async throws(LedgerFailure) -> Outcome {
-    try await submit([request])[0]
+    let result = await withCheckedContinuation { continuation in
+      offer(request) { result in continuation.resume(returning: result) }
+    }
+    return try result.get()
   }
 
   /// Submits a span of commands: each is done or refused by itself, in order.
@@ -217,7 +221,7 @@ public final class Engine: Sendable {
     _ request: Request,
     completion: @escaping @Sendable (Result<Outcome, LedgerFailure>) -> Void
   ) {
-    offer([request], isLinked: false) { result in completion(result.map { $0[0] }) }
+    offer(request, completion)
   }
 
   /// Submits a span and blocks the calling thread until the outcomes are durable. Not from tasks:
@@ -228,12 +232,26 @@ public final class Engine: Sendable {
 
   /// As ``submitAndWait(_:)-([Request])``, for one command.
   public func submitAndWait(_ request: Request) throws(LedgerFailure) -> Outcome {
-    try wait([request], isLinked: false)[0]
+    let answer = Waiting<Outcome>()
+    offer(request) { result in answer.resolve(result) }
+    return try answer.wait().get()
   }
 
   /// As ``submitAndWait(_:)-([Request])``, for linked commands.
   public func submitAndWait(linked requests: [Request]) throws(LedgerFailure) -> [Outcome] {
     try wait(requests, isLinked: true)
+  }
+
+  private func offer(_ request: Request, _ completion: @escaping Inbox.LoneCompletion) {
+    do throws(Inbox.Rejected) {
+      try shared.inbox.offer(.request(request, completion), commandCount: 1)
+    } catch {
+      switch error {
+      case .failed(let failure): completion(.failure(failure))
+      case .full:
+        completion(.success(.refused(Refusal(.queueFull), event: .none, isReplay: false)))
+      }
+    }
   }
 
   private func offer(

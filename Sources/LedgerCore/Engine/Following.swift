@@ -87,10 +87,11 @@ package final class Worker: Sendable {
     // holds `body` where it can be taken out: who waited may open anew what `body` had open.
     let work = Guarded<(@Sendable () -> Void)?>(body)
     let thread = Thread { [isDone] in
+      // Linux learns a thread's name only from the thread itself.
+      Thread.current.name = name
       Self.run(work)
       isDone.signal()
     }
-    thread.name = name
     thread.stackSize = 8 << 20
     thread.start()
   }

@@ -5,13 +5,18 @@ import Synchronization
 final class Inbox: Sendable {
   /// The most commands that wait.
   static let commandCountMax = 65_536
+  /// Room for so many jobs is kept, about 2 MB.
+  private static let keptJobCountMax = 8_192
 
   /// Work for the engine's thread. Spans are answered whole, when their last batch is durable.
   enum Job: Sendable {
+    /// A command by itself lies in the job, and not in an array that would be made for it.
+    case request(Request, LoneCompletion)
     case requests([Request], isLinked: Bool, Completion)
     case read(Read)
   }
 
+  typealias LoneCompletion = @Sendable (Result<Outcome, LedgerFailure>) -> Void
   typealias Completion = @Sendable (Result<[Outcome], LedgerFailure>) -> Void
 
   /// A look at the state and at the newest event in it. `look` runs on the engine's thread;
@@ -63,6 +68,16 @@ final class Inbox: Sendable {
     }
   }
 
+  /// Takes everything that waits into `jobs`, which is emptied and whose memory is used again
+  /// unless that is much.
+  func takeAll(into jobs: inout [Job]) {
+    jobs.removeAll(keepingCapacity: jobs.capacity <= Self.keptJobCountMax)
+    state.withLock { state in
+      swap(&jobs, &state.jobs)
+      state.commandCount = 0
+    }
+  }
+
   /// Sleeps at most `milliseconds`; wakes up where something arrives, the inbox is closed or
   /// somebody nudges. Answers false where the time is over.
   @discardableResult
@@ -92,6 +107,28 @@ final class Inbox: Sendable {
       var jobs: [Job] = []
       swap(&jobs, &state.jobs)
       return jobs
+    }
+  }
+}
+
+extension Inbox.Job {
+  /// Tells whoever waits for it what came in between.
+  func answer(_ failure: LedgerFailure) {
+    switch self {
+    case .request(_, let completion): completion(.failure(failure))
+    case .requests(_, _, let completion): completion(.failure(failure))
+    case .read(let read): read.answer(failure)
+    }
+  }
+
+  /// Tells whoever waits for it that the disk is full, and that nothing of it was begun.
+  func answerStorageFull() {
+    let refused = Outcome.refused(Refusal(.storageFull), event: .none, isReplay: false)
+    switch self {
+    case .request(_, let completion): completion(.success(refused))
+    case .requests(let requests, _, let completion):
+      completion(.success(requests.map { _ in refused }))
+    case .read(let read): read.answer(.storageFull)
     }
   }
 }

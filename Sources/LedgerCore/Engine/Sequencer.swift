@@ -17,11 +17,15 @@ struct Sequencer: ~Copyable {
   private var decision = Decision()
   private var wall = Timestamp.none
   private var answers: [Committer.Answer] = []
+  /// Memory for answers that nobody needs.
+  private var spareAnswers: [Committer.Answer] = []
   private let clock: WallClock
   private let patience: Duration
   private let heads: Heads
   private let inbox: Inbox
-  /// What was taken from the inbox and not begun.
+  /// What was taken from the inbox last.
+  private var jobs: [Inbox.Job] = []
+  /// What of it was not begun.
   private var pending: ArraySlice<Inbox.Job> = []
   /// What is being worked at, until its answer waits in ``answers`` or was given for it.
   private var current: Inbox.Job?
@@ -63,11 +67,14 @@ struct Sequencer: ~Copyable {
     // While the committer is stuck at the disk, answers pile up behind it: then the queue is to
     // fill, which refuses, and not the memory.
     if shipped != nil, answers.count >= Inbox.commandCountMax { try takeBack() }
-    let jobs = inbox.takeAll()
+    // Let go of first, so that the memory of the jobs is used again.
+    pending = []
+    inbox.takeAll(into: &jobs)
     pending = jobs[...]
     while !pending.isEmpty {
       // Before a job is taken: where this throws, none is lost.
       if shipped != nil, committer.isDone { try takeBack() }
+      prefetchAhead()
       guard let job = pending.popFirst() else { break }
       current = job
       try handle(job)
@@ -97,6 +104,9 @@ struct Sequencer: ~Copyable {
 
   private mutating func handle(_ job: Inbox.Job) throws(StorageError) {
     switch job {
+    case .request(let request, let completion):
+      let outcome = try lone(request)
+      if current != nil { answers.append(.outcome(completion, outcome)) }
     case .requests(let requests, let isLinked, let completion):
       let outcomes = isLinked ? try unit(requests) : try span(requests)
       if current != nil { answers.append(.outcomes(completion, outcomes)) }
@@ -111,9 +121,27 @@ struct Sequencer: ~Copyable {
 
   // MARK: - Commands
 
+  /// How many commands ahead memory is fetched for.
+  private static let ahead = 12
+
+  /// Fetches what a lone command further back will touch. Mutating in name only, as ``known(_:)``.
+  @inline(__always)
+  private mutating func prefetchAhead() {
+    let index = pending.startIndex + Self.ahead
+    guard index < pending.endIndex, case .request(let request, _) = pending[index] else { return }
+    ledger.prefetch(request.command)
+    if let key = request.key { keys.prefetch(key.fingerprint) }
+  }
+
+  private mutating func lone(_ request: Request) throws(StorageError) -> Outcome {
+    try fireDueTimers()
+    let one = CollectionOfOne(request)
+    return try perform(0, of: one.span, inUnit: false)
+  }
+
   private mutating func span(_ requests: [Request]) throws(StorageError) -> [Outcome] {
     let span = requests.span
-    let ahead = 12
+    let ahead = Self.ahead
     return try [Outcome](capacity: requests.count) { outcomes throws(StorageError) in
       for index in span.indices {
         if index + ahead < span.count {
@@ -372,6 +400,7 @@ struct Sequencer: ~Copyable {
     swap(&next, &batch)
     shipped = next.view
     var waiting: [Committer.Answer] = []
+    swap(&waiting, &spareAnswers)
     swap(&waiting, &answers)
     committer.ship(Committer.Shipment(batch: next, answers: waiting))
     keys.settle(at: EventNumber(batch.first.rawValue - 1))
@@ -387,6 +416,8 @@ struct Sequencer: ~Copyable {
       guard committer.writer.isForWantOfRoom(error), !inbox.isClosed else { throw error }
       try makeDurable(&shipment.batch)
       heads.publish(EventNumber(shipment.batch.first.rawValue - 1))
+    } else {
+      swap(&spareAnswers, &shipment.answers)
     }
     spare = shipment.takeBatch()
   }
@@ -435,20 +466,13 @@ struct Sequencer: ~Copyable {
     answerInFlight()
     let waiting = pending + inbox.takeAll()
     pending = []
-    for job in waiting {
-      switch job {
-      case .requests(let requests, _, let completion):
-        let refused = Outcome.refused(Refusal(.storageFull), event: .none, isReplay: false)
-        completion(.success(requests.map { _ in refused }))
-      case .read(let read): read.answer(.storageFull)
-      }
-    }
+    for job in waiting { job.answerStorageFull() }
   }
 
   private mutating func answerInFlight() {
     for answer in answers { answer.give(.outcomeUnknown) }
     answers.removeAll(keepingCapacity: true)
-    if let current { Self.answer(current, .outcomeUnknown) }
+    current?.answer(.outcomeUnknown)
     current = nil
   }
 
@@ -465,14 +489,7 @@ struct Sequencer: ~Copyable {
     let failure = LedgerFailure.ledgerFailed(error)
     let waiting = pending + inbox.fail(failure)
     pending = []
-    for job in waiting { Self.answer(job, failure) }
+    for job in waiting { job.answer(failure) }
     heads.fail(failure)
-  }
-
-  private static func answer(_ job: Inbox.Job, _ failure: LedgerFailure) {
-    switch job {
-    case .requests(_, _, let completion): completion(.failure(failure))
-    case .read(let read): read.answer(failure)
-    }
   }
 }
