@@ -33,6 +33,13 @@ for run in "${runs[@]}"; do
   done
 done
 
+# The other ways in, measured in turn within one run, and the rate while the log grows.
+rm -rf "$scratch"
+../.build/release/ledgerctl bench --data "$scratch" --entrances --json >"$out/entrances.json"
+rm -rf "$scratch"
+../.build/release/ledgerctl bench --data "$scratch" --payments 100000 --growth-events 100000000 \
+  --json >"$out/growth.json"
+
 # The median over the three runs of the field $2 of run $1, with $3 decimals.
 median() {
   cat "$out/$1"-[123].json | awk -F '[:,]' -v name="\"$2\"" 'index($1, name) { print $2 }' |
@@ -80,6 +87,55 @@ engine() {
     "$(median 8190-2-0 fold_events_per_second) events/s, every key into memory."
 }
 
+# A line of Markdown for each object in the JSON $1 that has the field $2: the fields $3, "name" as
+# it is and a number with as many decimals as "name:decimals" says.
+rows() {
+  awk -v only="$2" -v fields="$3" '
+    /[{]$/ { split("", seen) }
+    /^ *"/ {
+      value = $0; sub(/^[^:]*: /, "", value); sub(/,$/, "", value); gsub(/"/, "", value)
+      name = $0; sub(/^ *"/, "", name); sub(/".*/, "", name)
+      seen[name] = value
+    }
+    /^ *}/ && only in seen {
+      line = "|"
+      for (i = 1; i <= split(fields, wanted, " "); i++) {
+        split(wanted[i], field, ":")
+        value = seen[field[1]]
+        line = line " " (field[2] == "" ? value : sprintf("%.*f", field[2], value)) " |"
+      }
+      print line
+      split("", seen)
+    }' "$1"
+}
+
+# The one number $2 in the JSON $1.
+number() { awk -F '[:,]' -v name="\"$2\"" 'index($1, name) { printf "%.0f", $2 }' "$1"; }
+
+entrances() {
+  local json=$out/entrances.json
+  echo "| way in | payments/s | least | most | p50 µs | p99 µs | p99.9 µs | CPU µs | bytes" \
+    "| bytes written | refused |"
+  echo "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+  rows "$json" p999_us "name payments_per_second:0 payments_per_second_min:0 \
+    payments_per_second_max:0 p50_us:0 p99_us:0 p999_us:0 cpu_us_per_payment:2 \
+    bytes_per_payment:0 bytes_written_per_payment:0 refused"
+  echo
+  rows "$json" p999_us "name explanation" | awk -F ' *[|] *' '{ print "- " $2 ": " $3 }'
+  echo
+  echo "| projections | payments/s | lag p50 ms | p99 | greatest | cores | events missing |"
+  echo "|---|--:|--:|--:|--:|--:|--:|"
+  rows "$json" lag_p50_ms "name payments_per_second:0 lag_p50_ms:1 lag_p99_ms:1 lag_max_ms:1 \
+    core_share:2 missing"
+  echo
+  echo "Built anew at $(number "$json" rebuild_events_per_second) events/s, with" \
+    "$(number "$json" rebuild_differences) rows different from those that followed."
+  echo
+  echo "| events in the log | payments/s up to there |"
+  echo "|--:|--:|"
+  rows "$out/growth.json" payments_per_second "events payments_per_second:0" | head -n -1
+}
+
 binds=$(awk '/^## What binds/ { found = 1 } found' Results.md 2>/dev/null || true)
 {
   echo "# Results"
@@ -112,6 +168,15 @@ binds=$(awk '/^## What binds/ { found = 1 } found' Results.md 2>/dev/null || tru
   engine
   echo
   echo "![Payments a second, durable](chart.svg)"
+  echo
+  echo "## Every way in"
+  echo
+  echo "\`ledgerctl bench --data scratch --entrances\`: a million wallets, random keys; rows take" \
+    "turns, three turns, medians. CPU is the process's, callers included, and CPU and bytes are" \
+    "per payment; bytes written are the kernel's count of what goes to the device. The last table" \
+    "is \`--payments 100000 --growth-events 100000000\`, one run."
+  echo
+  entrances
   echo
   echo "## What a user would pick instead"
   echo

@@ -19,6 +19,10 @@ struct Bench: LedgerCommand {
       same pieces goes to a plain file by write and fdatasync: to one that starts empty and grows \
       (ratio), and to one that was written full before (ratio_preallocated). Requests are made \
       before the clock starts, as callers on other cores would.
+
+      --entrances opens the ledger again and measures every other way in, three times in turn: \
+      tasks that await, one hot wallet, descriptions, payments offered by a schedule, and \
+      projections that follow and are built anew. Each row says what is made ahead.
       """)
 
   @Option(help: "Where the scratch ledger and files go; must not exist.")
@@ -36,6 +40,10 @@ struct Bench: LedgerCommand {
   @Option(
     help: "Make a snapshot every so many events, as ledgerd does every 4 million; 0 for none.")
   var snapshotEvents = 0
+  @Flag(help: "Measure the other ways in too, and projections; --payments says how long.")
+  var entrances = false
+  @Option(help: "Pay on until the log has so many events, and say the rate on the way; 0 for not.")
+  var growthEvents = 0
   @Flag(help: "Write one JSON object.")
   var json = false
   @Flag(help: "Leave the scratch ledger behind.")
@@ -47,6 +55,7 @@ struct Bench: LedgerCommand {
     guard payments >= batch else { throw ValidationError("--payments is at least --batch") }
     guard (1...8).contains(inFlight) else { throw ValidationError("--in-flight is 1 to 8") }
     guard hot >= 0 && hot < 5 else { throw ValidationError("--hot is 0 to 5") }
+    guard growthEvents >= 0 else { throw ValidationError("--growth-events is not negative") }
   }
 
   func perform() async throws {
@@ -72,7 +81,8 @@ struct Bench: LedgerCommand {
     let raw = try RawFiles(directory: data, pieceByteCount: 72 + batch * 116)
     for round in 0..<roundCount {
       let spans = spanCount * (round + 1) / roundCount - spanCount * round / roundCount
-      try pay(spans, engine, &load, &measured, progress)
+      try pay(spans, engine, &measured) { load.payment() }
+      progress.advance(spans * batch)
       try raw.grow(spans, into: &measured.growing)
       try raw.overwrite(spans, into: &measured.preallocated)
     }
@@ -83,12 +93,31 @@ struct Bench: LedgerCommand {
     measured.openSeconds = try Self.open(data, options).seconds
     let folded = try Self.fold(data)
     progress.finish()
-    let report = Report(
+    var report = Report(
       measured, batch: batch, inFlight: inFlight, wallets: wallets, hot: hot, events: Int(events),
       bytes: byteCount,
       memoryPerWallet: Double(memoryByteCount) / Double(wallets), fold: folded)
+    if entrances || growthEvents > 0 { try await measureMore(&load, options, &report) }
     if json { return try printJSON(report) }
     print(report.table())
+  }
+
+  /// What the options ask for beside, on the ledger opened again. The growth first: then the log is
+  /// as small as it gets.
+  private func measureMore(
+    _ load: inout Load, _ options: Engine.Options, _ report: inout Report
+  ) async throws {
+    let engine = try Engine.open(data, options)
+    defer { engine.close() }
+    let rows = entrances ? entranceRows() : []
+    let rowPayments = rows.reduce(0) { $0 + $1.payments * Self.turnCount }
+    let progress = Progress("more", total: rowPayments + growthEvents)
+    defer { progress.finish() }
+    if growthEvents > 0 { report.growth = try measureGrowth(&load, engine, progress) }
+    if entrances {
+      report.entrances = try await measure(rows, &load, engine, progress)
+      report.following = try await measureFollowing(&load, engine)
+    }
   }
 
   /// One agent, `count` wallets, each with a billion units.
@@ -135,17 +164,16 @@ struct Bench: LedgerCommand {
     return first.rawValue...last
   }
 
-  private func pay(
-    _ spans: Int, _ engine: Engine, _ load: inout Load, _ measured: inout Measured,
-    _ progress: Progress
+  /// Submits so many spans of payments, as `payment` makes them.
+  func pay(
+    _ spans: Int, _ engine: Engine, _ measured: inout Measured, _ payment: () throws -> Request
   ) throws {
     // Made ahead a few at a time, and the clock stands still meanwhile.
     var left = spans
     while left > 0 {
       let count = min(left, max(32, 65_536 / batch))
-      let made = (0..<count).map { _ in (0..<batch).map { _ in load.payment() } }
+      let made = try (0..<count).map { _ in try (0..<batch).map { _ in try payment() } }
       try submit(made, engine, &measured)
-      progress.advance(count * batch)
       left -= count
     }
   }
@@ -158,7 +186,7 @@ struct Bench: LedgerCommand {
   }
 
   /// Submits spans, so many at once, and waits for all of them.
-  private func submit(
+  func submit(
     _ spans: [[Request]], _ engine: Engine, _ measured: inout Measured
   ) throws {
     let free = DispatchSemaphore(value: inFlight)
@@ -213,63 +241,13 @@ struct Bench: LedgerCommand {
     return Double(events.with { $0 }) / seconds
   }
 
-  private static func byteCount(of path: String) -> Int {
+  static func byteCount(of path: String) -> Int {
     let attributes = try? FileManager.default.attributesOfItem(atPath: path)
     return (attributes?[.size] as? Int) ?? 0
   }
 }
 
-// MARK: - Load
-
 extension Bench {
-  /// Payments between random wallets, each with a fresh random key.
-  private struct Load {
-    let wallets: ClosedRange<UInt64>
-    private var generator = SplitMix64(seed: 0x5EED)
-    /// Cumulative weights of the Zipf distribution; empty where all wallets are alike.
-    private var cumulative: [Double] = []
-
-    init(wallets: ClosedRange<UInt64>, hot: Double) {
-      self.wallets = wallets
-      guard hot > 0 else { return }
-      var sum = 0.0
-      for rank in 1...wallets.count {
-        sum += 1 / pow(Double(rank), hot)
-        cumulative.append(sum)
-      }
-    }
-
-    mutating func payment() -> Request {
-      let from = wallet()
-      var to = wallet()
-      while to == from { to = wallet() }
-      let key = IdempotencyKey(
-        fingerprint: UInt128(generator.next()) << 64 | UInt128(generator.next()),
-        digest: generator.next())
-      return Request(
-        .payment(
-          .pay(
-            from: WalletNumber(from), to: .wallet(WalletNumber(to)),
-            amount: Amount(units: Int128(generator.next() % 1_000 + 1)), asset: .none,
-            rail: .internal)),
-        by: .agent(AgentNumber(1)), key: key)
-    }
-
-    private mutating func wallet() -> UInt64 {
-      guard let total = cumulative.last else {
-        return wallets.lowerBound + generator.next() % UInt64(wallets.count)
-      }
-      let target = Double(generator.next() >> 11) / Double(1 << 53) * total
-      var (low, high) = (0, cumulative.count - 1)
-      while low < high {
-        let middle = (low + high) / 2
-        if cumulative[middle] < target { low = middle + 1 } else { high = middle }
-      }
-      // Popular wallets are spread over the table, as they would be in life.
-      return wallets.lowerBound + UInt64(low) &* 0x9E37_79B9_7F4A_7C15 % UInt64(wallets.count)
-    }
-  }
-
   struct Measured {
     var batch: Int
     var engine: [Duration] = []
@@ -281,21 +259,6 @@ extension Bench {
     var snapshotCount = 0
     var openSeconds = 0.0
     var cpuMicroseconds = 0.0
-  }
-}
-
-/// A small seeded generator (Steele, Lea and Flood 2014), so that a run can be repeated.
-struct SplitMix64: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }
 

@@ -106,6 +106,9 @@ extension Bench {
     /// Opening it again as it was left, with the snapshots and runs of keys that were made.
     var openSeconds: Double
     var snapshots: Int
+    var growth: [Growth]?
+    var entrances: [EntranceReport]?
+    var following: FollowingReport?
 
     func table() -> String {
       let rows = [
@@ -129,11 +132,12 @@ extension Bench {
         "opened again in \(Self.two(openSeconds)) s with \(snapshots) snapshots; without any by "
           + "folding \(Self.whole(foldEventsPerSecond)) events/s",
       ]
-      return text.joined(separator: "\n")
+      let more = [growth?.table(), entrances.map(EntranceReport.table), following?.table()]
+      return (text + more.compactMap { $0 }).joined(separator: "\n")
     }
 
-    private static func whole(_ value: Double) -> String { String(Int(value.rounded())) }
-    private static func two(_ value: Double) -> String { String((value * 100).rounded() / 100) }
+    static func whole(_ value: Double) -> String { String(Int(value.rounded())) }
+    static func two(_ value: Double) -> String { String((value * 100).rounded() / 100) }
   }
 }
 

@@ -253,6 +253,30 @@ import Testing
     }
   }
 
+  @Test func `bench measures every way in, and the rate while the log grows`() async throws {
+    try await Bed.run { bed in
+      let said = try bed.ledgerctl(
+        "bench", "--payments", "100", "--wallets", "20", "--batch", "10", "--entrances",
+        "--growth-events", "300", "--json")
+      let report = try #require(said.json as? [String: Any], "\(said)")
+      let rows = try #require(report["entrances"] as? [[String: Any]], "\(said)")
+      #expect(rows.count == 9)
+      for row in rows {
+        for name in ["payments_per_second", "p50_us", "p99_us", "p999_us", "cpu_us_per_payment"] {
+          #expect((row[name] as? Double ?? 0) > 0, "\(name): \(row)")
+        }
+        #expect(row["refused"] as? Int == 0, "\(row)")
+      }
+      let following = try #require(report["following"] as? [String: Any], "\(said)")
+      let followed = try #require(following["rows"] as? [[String: Any]], "\(said)")
+      #expect(followed.count == 2 && followed.allSatisfy { $0["missing"] as? Int == 0 })
+      #expect(following["rebuild_differences"] as? Int == 0)
+      #expect((following["rebuild_events_per_second"] as? Double ?? 0) > 0)
+      let growth = try #require(report["growth"] as? [[String: Any]], "\(said)")
+      #expect(growth.count == 1 && (growth[0]["events"] as? Int ?? 0) >= 300)
+    }
+  }
+
   @Test func `a live ledger is one, and has no faucet`() async throws {
     try await Bed.run { bed in
       let made = try bed.ledgerctl("init", "--live")
