@@ -184,7 +184,8 @@ extension Bench {
       }
       (p50Us, p99Us, p999Us) = (us(0.5), us(0.99), us(0.999))
       let each = { (amount: (Cost) -> Double) in
-        Self.median(samples.map { amount($0.cost) / Double($0.payments) })
+        Self.median(
+          samples.map { amount($0.cost) / Double(max(1, $0.payments - $0.answers.refused)) })
       }
       cpuUsPerPayment = each { $0.cpuSeconds * 1e6 }
       bytesPerPayment = each { Double($0.byteCount) }
