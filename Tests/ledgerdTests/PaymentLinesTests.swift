@@ -79,7 +79,8 @@ import Testing
         authorization: ["Bearer \(ann.key)"], backend)
       let call = Call(backend: backend, input: Input(), principal: principal, key: nil)
       let batch = PaymentRoutes.batch
-      let lines = Lines(call: call, fields: batch.body ?? [], handle: try #require(batch.handleLines))
+      let lines = Lines(
+        call: call, fields: batch.body ?? [], handle: try #require(batch.handleLines))
       var pieces = Pieces(ann: ann.wallet, bob: bob.wallet, random: DocumentGenerator(seed: seed))
       var (takenCount, goodCount) = (0, 0)
       var plain = PlainPayments(call)
@@ -90,7 +91,9 @@ import Testing
         goodCount += good == nil ? 0 : 1
         // Each line is a chunk of its own here, so the payer of the one before is elsewhere.
         plain = PlainPayments(call)
-        guard let (payment, request) = plain.read(chunk.bytes.span, chunk.lines[0]) else { continue }
+        guard let (payment, request) = plain.read(chunk.bytes.span, chunk.lines[0]) else {
+          continue
+        }
         takenCount += 1
         let usual = try #require(good, "\(line) \(seed)")
         #expect(request.command == usual.request.command, "\(line) \(seed)")

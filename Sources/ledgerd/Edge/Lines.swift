@@ -158,7 +158,8 @@ private struct Chunks: AsyncSequence, Sendable {
       if end - start > Lines.lineByteCountMax {
         chunk.problem = Problem(
           .bodyTooLarge,
-          "Send lines of at most \(Lines.lineByteCountMax) bytes; nothing from this one on was read.")
+          "Send lines of at most \(Lines.lineByteCountMax) bytes; nothing from this one on was read."
+        )
         isOver = true
         (chunk.bytes, rest) = (rest, [])
         return chunk

@@ -312,7 +312,8 @@ private struct PlainFields {
     }
   }
 
-  private static func put(_ value: Range<Int>, _ isRight: Bool, in slot: inout Range<Int>?) -> Bool {
+  private static func put(_ value: Range<Int>, _ isRight: Bool, in slot: inout Range<Int>?) -> Bool
+  {
     guard isRight, slot == nil else { return false }
     slot = value
     return true
