@@ -245,6 +245,29 @@ import Testing
 
   // MARK: - The queue
 
+  /// Otherwise a service whose completions hold it could never let go of its engine.
+  @Test func `an idle engine holds nothing of those it answered`() throws {
+    final class Caller: Sendable {}
+    let scene = try Scene()
+    weak var known: Caller?
+    for isLone in [true, false] {
+      do {
+        let (caller, isAnswered) = (Caller(), DispatchSemaphore(value: 0))
+        known = caller
+        let answered = { @Sendable in withExtendedLifetime(caller) { _ = isAnswered.signal() } }
+        if isLone {
+          scene.engine.submit(try scene.pay(1)) { _ in answered() }
+        } else {
+          scene.engine.submit([try scene.pay(1)]) { _ in answered() }
+        }
+        isAnswered.wait()
+      }
+      let deadline = ContinuousClock.now + .seconds(10)
+      while known != nil, ContinuousClock.now < deadline { usleep(1_000) }
+      #expect(known == nil)
+    }
+  }
+
   @Test func `lone commands and spans are done in the order they came`() throws {
     let scene = try Scene()
     let one = try scene.pay(1)

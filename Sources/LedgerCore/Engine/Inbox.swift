@@ -5,8 +5,8 @@ import Synchronization
 final class Inbox: Sendable {
   /// The most commands that wait.
   static let commandCountMax = 65_536
-  /// Room for so many jobs is kept, about 2 MB.
-  private static let keptJobCountMax = 8_192
+  /// Room for at most so many jobs is kept, about 2 MB.
+  static let keptJobCountMax = 8_192
 
   /// Work for the engine's thread. Spans are answered whole, when their last batch is durable.
   enum Job: Sendable {
@@ -68,10 +68,9 @@ final class Inbox: Sendable {
     }
   }
 
-  /// Takes everything that waits into `jobs`, which is emptied and whose memory is used again
-  /// unless that is much.
+  /// Takes everything that waits into `jobs`, which is empty and whose memory is used again.
   func takeAll(into jobs: inout [Job]) {
-    jobs.removeAll(keepingCapacity: jobs.capacity <= Self.keptJobCountMax)
+    precondition(jobs.isEmpty)
     state.withLock { state in
       swap(&jobs, &state.jobs)
       state.commandCount = 0

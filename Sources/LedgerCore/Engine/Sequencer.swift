@@ -67,8 +67,6 @@ struct Sequencer: ~Copyable {
     // While the committer is stuck at the disk, answers pile up behind it: then the queue is to
     // fill, which refuses, and not the memory.
     if shipped != nil, answers.count >= Inbox.commandCountMax { try takeBack() }
-    // Let go of first, so that the memory of the jobs is used again.
-    pending = []
     inbox.takeAll(into: &jobs)
     pending = jobs[...]
     while !pending.isEmpty {
@@ -80,6 +78,9 @@ struct Sequencer: ~Copyable {
       try handle(job)
       current = nil
     }
+    // Whoever was answered may let go of everything, and so must this. The memory is used again.
+    pending = []
+    jobs.removeAll(keepingCapacity: jobs.capacity <= Inbox.keptJobCountMax)
     let isBacklog = !inbox.isEmpty
     if shipped != nil {
       // What arrives meanwhile joins the batch that is being built.

@@ -36,7 +36,7 @@ struct Lines: Sendable {
   typealias Answers = @Sendable () async throws(CancellationError) -> [UInt8]
 
   /// The most lines of one chunk, and the most chunks that are begun and not answered.
-  static let countMax = 4_096
+  static let countMax = 1_024
   static let chunkCountMax = 16
   static let lineByteCountMax = JSONValue.byteCountMax
   /// All lines, or none of them.
