@@ -140,6 +140,12 @@ private struct Chunks: AsyncSequence, Sendable {
       return last
     }
 
+    private static var tooLong: Problem {
+      Problem(
+        .bodyTooLarge,
+        "Send lines of at most \(Lines.lineByteCountMax) bytes; nothing from this one on was read.")
+    }
+
     private mutating func take() -> Lines.Chunk {
       var chunk = Lines.Chunk()
       var start = 0
@@ -156,10 +162,7 @@ private struct Chunks: AsyncSequence, Sendable {
         start = end
       }
       if end - start > Lines.lineByteCountMax {
-        chunk.problem = Problem(
-          .bodyTooLarge,
-          "Send lines of at most \(Lines.lineByteCountMax) bytes; nothing from this one on was read."
-        )
+        chunk.problem = Self.tooLong
         isOver = true
         (chunk.bytes, rest) = (rest, [])
         return chunk
