@@ -52,6 +52,14 @@ experiment() {
   rows "$name" "$shows" "$duration s" | tee -a "$logs/table"
 }
 
+case " ${ONLY:-kill} " in
+" kill " | " exit " | " power " | " flip " | " errors " | " openers " | " simulation ") ;;
+*)
+  echo "ONLY=$ONLY is no experiment: kill, exit, power, flip, errors, openers or simulation" >&2
+  exit 64
+  ;;
+esac
+
 swift build "${release[@]}" --build-tests
 
 experiment kill "SIGKILL at random moments under load, an outside journal of answers: none lost, \

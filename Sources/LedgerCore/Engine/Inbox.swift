@@ -58,17 +58,8 @@ final class Inbox: Sendable {
     case failed(LedgerFailure)
   }
 
-  /// Takes everything that waits, without waiting for more.
-  func takeAll() -> [Job] {
-    state.withLock { state in
-      var jobs: [Job] = []
-      swap(&jobs, &state.jobs)
-      state.commandCount = 0
-      return jobs
-    }
-  }
-
-  /// Takes everything that waits into `jobs`, which is empty and whose memory is used again.
+  /// Takes everything that waits, without waiting for more, into `jobs`, which is empty and whose
+  /// memory is used again.
   func takeAll(into jobs: inout [Job]) {
     precondition(jobs.isEmpty)
     state.withLock { state in

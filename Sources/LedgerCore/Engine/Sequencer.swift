@@ -465,7 +465,9 @@ struct Sequencer: ~Copyable {
   /// the outcome is unknown; who was not begun, that the disk is full.
   private mutating func giveAnswers() {
     answerInFlight()
-    let waiting = pending + inbox.takeAll()
+    var later: [Inbox.Job] = []
+    inbox.takeAll(into: &later)
+    let waiting = pending + later
     pending = []
     for job in waiting { job.answerStorageFull() }
   }
