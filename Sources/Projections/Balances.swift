@@ -9,8 +9,8 @@ public import LedgerCore
 /// balances add up to the credit-normal ones. The engine's own balances come from `evolve`: two
 /// independent computations, which ``Projections/verify()`` compares.
 struct Balances: ~Copyable {
-  private(set) var wallets = RowCache(Layout.balances, rowWordCount: Layout.rowWordCount)
-  private(set) var accounts = RowCache(Layout.accounts, rowWordCount: Layout.accountWordCount)
+  private var wallets = RowCache(Layout.balances, rowWordCount: Layout.rowWordCount)
+  private var accounts = RowCache(Layout.accounts, rowWordCount: Layout.accountWordCount)
 
   /// Words of a wallet in its row, from the first.
   enum Column {
@@ -85,14 +85,24 @@ struct Balances: ~Copyable {
     return (row, Int(index) * Layout.balanceWordCount)
   }
 
-  mutating func flush(_ transaction: Transaction) throws(StorageError) {
-    try wallets.flush(transaction)
-    try accounts.flush(transaction)
+  // MARK: - Writing
+
+  /// Bytes of the rows in memory.
+  var byteCount: Int { wallets.byteCount + accounts.byteCount }
+
+  /// What changed since the last draft.
+  mutating func draft() -> [RowDraft] { [wallets.draft(), accounts.draft()] }
+
+  /// Says what became of the draft.
+  mutating func settle(wasWritten: Bool) {
+    wallets.settle(wasWritten: wasWritten)
+    accounts.settle(wasWritten: wasWritten)
   }
 
-  mutating func removeAll() {
-    wallets.removeAll()
-    accounts.removeAll()
+  /// Gives the memory back where nothing waits to be written.
+  mutating func forgetWritten() {
+    wallets.forgetWritten()
+    accounts.forgetWritten()
   }
 }
 
@@ -133,18 +143,28 @@ public struct WalletBalance: Hashable, Sendable {
 
 extension Balances {
   /// A wallet's balance, or `nil`.
-  static func balance(
+  func balance(
     of wallet: WalletNumber, _ transaction: Transaction
   ) throws(StorageError) -> WalletBalance? {
     guard wallet.isSome else { return nil }
-    var words = [UInt64](repeating: 0, count: Layout.rowWordCount)
-    let (row, place) = row(of: wallet)
-    _ = try transaction.row(
-      Layout.balances, row, into: &words, at: 0, count: Layout.rowWordCount)
+    let (row, place) = Self.row(of: wallet)
+    let words = try wallets.copy(row, transaction)
     return WalletBalance(wallet, words[place..<place + Layout.balanceWordCount])
   }
 
-  /// Hands every wallet's balance to `body`, in the order of their numbers.
+  /// A system account's balance on its normal side; zero where nothing was ever posted to it.
+  func balance(
+    of account: Account, in asset: AssetNumber, _ transaction: Transaction
+  ) throws(StorageError) -> Amount {
+    if case .walletAvailable(let wallet) = account {
+      let balance = try balance(of: wallet, transaction)
+      return balance?.asset == asset ? balance?.available ?? .zero : .zero
+    }
+    return Self.amount(try accounts.copy(account.rowKey(in: asset), transaction))
+  }
+
+  /// Hands every wallet's balance to `body`, as they were last written, in the order of their
+  /// numbers.
   static func walk(
     _ transaction: Transaction, _ body: (WalletBalance) -> Void
   ) throws(StorageError) {
@@ -159,21 +179,7 @@ extension Balances {
     }
   }
 
-  /// A system account's balance on its normal side; zero where nothing was ever posted to it.
-  static func balance(
-    of account: Account, in asset: AssetNumber, _ transaction: Transaction
-  ) throws(StorageError) -> Amount {
-    if case .walletAvailable(let wallet) = account {
-      let balance = try balance(of: wallet, transaction)
-      return balance?.asset == asset ? balance?.available ?? .zero : .zero
-    }
-    var words = [UInt64](repeating: 0, count: Layout.accountWordCount)
-    _ = try transaction.row(
-      Layout.accounts, account.rowKey(in: asset), into: &words, at: 0, count: words.count)
-    return amount(words)
-  }
-
-  /// Hands every system account's balance to `body`, in the order of kind, asset and number.
+  /// As ``walk(_:_:)`` for every system account, in the order of kind, asset and number.
   static func walk(
     _ transaction: Transaction, _ body: (Account, AssetNumber, Amount) -> Void
   ) throws(StorageError) {

@@ -1,17 +1,25 @@
 import LedgerCore
+import Synchronization
 
 /// The one thread that applies events, and what it shares with readers.
 ///
-/// It sleeps until something is durable, then until 8,192 events are, a reader waits or 50 ms have
-/// passed, and applies what there is by then. So a busy ledger is followed in large batches, and a
-/// reader of a quiet one waits for one small transaction.
+/// It sleeps until something is durable, then until 2,048 events are, a reader waits or 20 ms have
+/// passed, and applies what there is by then: readers see it at once, in memory. Rows are written
+/// when the oldest event that waits for that has waited 5 s, a million events wait, or the memory
+/// is full. So a busy ledger's rows are written once for many events, and a quiet one's soon.
+///
+/// While the log grows and no reader waits, the thread takes a third of a core: what is left of the
+/// machine makes payments. It may fall behind then, and catches up as soon as it can.
 final class Follower: Sendable {
-  static let eventCountGoal: UInt64 = 8_192
-  static let pauseMilliseconds = 50
+  static let eventCountGoal: UInt64 = 2_048
+  static let pauseMilliseconds = 20
+  static let writePause = Duration.seconds(5)
   static let patience = Duration.seconds(2)
 
   private struct State {
     var position: EventNumber
+    /// What is in the rows on disk.
+    var written: EventNumber
     /// Applies no event after this one.
     var ceiling = EventNumber(.max)
     var isClosed = false
@@ -21,21 +29,32 @@ final class Follower: Sendable {
     var trouble: StorageError?
     var nextTicket = 0
     var waiters: [Int: Waiter] = [:]
+
+    func isDone(_ waiter: Waiter) -> Bool { waiter.goal <= (waiter.isOnDisk ? written : position) }
+    /// Whether somebody waits for events to be applied, or to be written.
+    var isWanted: Bool { waiters.values.contains { $0.goal > position } }
+    var isWriteWanted: Bool {
+      waiters.values.contains { $0.isOnDisk && $0.goal > written && $0.goal <= position }
+    }
   }
 
   private struct Waiter {
     var goal: EventNumber
+    /// Whether applied is not enough.
+    var isOnDisk: Bool
     var continuation: CheckedContinuation<Void, Never>
   }
 
   private let engine: Engine
+  private let fold: Mutex<Fold>
   private let state: Guarded<State>
   private let wakeup = Wakeup()
 
-  /// Follows `engine` from `position`; nothing happens before ``run(_:_:)``.
-  init(_ engine: Engine, from position: EventNumber) {
+  /// Follows `engine` from what is written; nothing happens before ``run(_:)``.
+  init(_ engine: Engine, from written: Progress) {
     self.engine = engine
-    state = Guarded(State(position: position))
+    fold = Mutex(Fold(written))
+    state = Guarded(State(position: written.position, written: written.position))
   }
 
   /// The newest event applied.
@@ -43,6 +62,18 @@ final class Follower: Sendable {
 
   /// Why nothing more will be applied; `nil` while something may.
   var end: ProjectionFailure? { state.with { $0.end } }
+
+  /// Hands the rows as they are now to `body`, with a transaction for those that are not in memory.
+  /// The thread waits meanwhile, so nothing long is done here.
+  func look<Value: Sendable>(
+    _ environment: Environment,
+    _ body: @Sendable (borrowing Fold, Transaction) throws(StorageError) -> Value
+  ) throws(StorageError) -> Value {
+    // The transaction begins while nothing changes: rows that memory was taken from are in it.
+    try fold.withLock { fold throws(StorageError) in
+      try environment.read { transaction throws(StorageError) in try body(fold, transaction) }
+    }
+  }
 
   /// Ends the thread after the batch it is at.
   func close() {
@@ -53,22 +84,30 @@ final class Follower: Sendable {
   // MARK: - The thread
 
   /// Applies events until closed, or until the engine or the rows end it. On the follower's thread.
-  func run(_ store: DisposableStore, _ fold: consuming Fold) {
+  func run(_ store: DisposableStore) {
+    var (pace, due) = (Pace(), WriteDue())
     var hasPaused = false
     while true {
-      let (isClosed, ceiling, isWanted) = state.with { state in
-        (state.isClosed, state.ceiling, state.waiters.values.contains { $0.goal > state.position })
+      let (position, ceiling, isWanted, isWriteWanted, isClosed) = state.with { state in
+        (state.position, state.ceiling, state.isWanted, state.isWriteWanted, state.isClosed)
       }
-      if isClosed { return end(with: .closed) }
-      let position = fold.progress.position
+      let isFull = fold.withLock { $0.isFull }
+      if isClosed || due.isNow(isWanted: isWriteWanted || isFull) {
+        let begun = ContinuousClock.now
+        guard write(store, &due) else { return }
+        pace.add(begun)
+        if isClosed { return end(with: .closed) }
+        continue
+      }
       let head = engine.head
       let goal = min(head, ceiling)
-      if goal <= position {
+      if goal <= position || isFull {
         if head <= position, let failure = engine.end {
+          guard write(store, &due) else { return }
           return end(with: ProjectionFailure(failure))
         }
         if head <= position { engine.wake(wakeup, at: EventNumber(position.rawValue + 1)) }
-        wakeup.wait(milliseconds: nil)
+        wakeup.wait(milliseconds: due.milliseconds)
         hasPaused = false
         continue
       }
@@ -80,14 +119,16 @@ final class Follower: Sendable {
         continue
       }
       hasPaused = false
-      if !advance(store, &fold, through: goal) { return }
+      let begun = ContinuousClock.now
+      guard advance(store, through: goal) else { return }
+      due.wait(since: begun)
+      pace.add(begun)
+      if engine.head > head, !isWanted { pace.rest(wakeup) }
     }
   }
 
-  /// One batch. Answers false where there is no going on.
-  private func advance(
-    _ store: DisposableStore, _ fold: inout Fold, through goal: EventNumber
-  ) -> Bool {
+  /// Applies one slice. Answers false where there is no going on.
+  private func advance(_ store: DisposableStore, through goal: EventNumber) -> Bool {
     let tape: Tape
     do throws(LedgerFailure) {
       tape = try engine.tape()
@@ -96,28 +137,66 @@ final class Follower: Sendable {
       return false
     }
     do throws(StorageError) {
-      let position = try fold.advance(store.environment, tape, through: goal)
-      reach(position)
+      let position = try fold.withLock { fold throws(StorageError) in
+        try fold.advance(store.environment, tape, through: goal)
+        return fold.progress.position
+      }
+      reach { $0.position = position }
       return true
     } catch {
-      if error.mayPass {
-        // A full disk may get better, and LMDB aborted the transaction whole.
-        state.with { $0.trouble = error }
-        wakeup.wait(milliseconds: 1_000)
-        return true
+      let written = fold.withLock { fold in
+        fold.startOver()
+        return fold.written.position
       }
+      state.with { $0.position = written }
+      guard goesOn(after: error, store) else { return false }
+      wakeup.wait(milliseconds: 1_000)
+      return true
+    }
+  }
+
+  /// Writes what changed. Answers false where there is no going on.
+  private func write(_ store: DisposableStore, _ due: inout WriteDue) -> Bool {
+    due = WriteDue()
+    let draft = fold.withLock { fold in fold.waitingEventCount == 0 ? nil : fold.draft() }
+    guard let draft else { return true }
+    do throws(StorageError) {
+      try draft.write(store.environment)
+    } catch {
+      fold.withLock { $0.settle(wasWritten: false) }
+      due.fail()
+      return goesOn(after: error, store)
+    }
+    let written = fold.withLock { fold in
+      fold.settle(wasWritten: true)
+      return fold.written.position
+    }
+    reach { $0.written = written }
+    return true
+  }
+
+  /// Whether what `error` ended may be tried again.
+  private func goesOn(after error: StorageError, _ store: DisposableStore) -> Bool {
+    guard error.mayPass else {
       // Whatever these rows are, they are not what the log says: begin again at the next open.
       do throws(StorageError) { try store.distrust() } catch {}
       end(with: .failed(error))
       return false
     }
+    // A full disk may get better, and LMDB aborted the transaction whole.
+    let isClosed = state.with { state in
+      state.trouble = error
+      return state.isClosed
+    }
+    if isClosed { end(with: .failed(error)) }
+    return !isClosed
   }
 
-  private func reach(_ position: EventNumber) {
+  private func reach(_ change: (inout State) -> Void) {
     let done = state.with { state -> [Waiter] in
-      state.position = position
+      change(&state)
       state.trouble = nil
-      let done = state.waiters.filter { $0.value.goal <= position }
+      let done = state.waiters.filter { state.isDone($0.value) }
       for ticket in done.keys { state.waiters[ticket] = nil }
       return Array(done.values)
     }
@@ -136,9 +215,9 @@ final class Follower: Sendable {
 
   // MARK: - Waiting
 
-  /// Waits until `goal` is applied, at most 2 s.
-  func wait(for goal: EventNumber) async throws(ProjectionFailure) {
-    if try hasReached(goal) { return }
+  /// Waits until `goal` is applied, at most 2 s; and written, where it is to be on disk.
+  func wait(for goal: EventNumber, onDisk isOnDisk: Bool = false) async throws(ProjectionFailure) {
+    if try hasReached(goal, isOnDisk) { return }
     let ticket = state.with { state -> Int in
       state.nextTicket += 1
       return state.nextTicket
@@ -149,9 +228,10 @@ final class Follower: Sendable {
     }
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
+        let waiter = Waiter(goal: goal, isOnDisk: isOnDisk, continuation: continuation)
         let isLate = state.with { state -> Bool in
-          if state.position >= goal || state.end != nil || Task.isCancelled { return true }
-          state.waiters[ticket] = Waiter(goal: goal, continuation: continuation)
+          if state.isDone(waiter) || state.end != nil || Task.isCancelled { return true }
+          state.waiters[ticket] = waiter
           return false
         }
         if isLate { continuation.resume() } else { wakeup.wake() }
@@ -160,15 +240,17 @@ final class Follower: Sendable {
       giveUp(ticket)
     }
     alarm.cancel()
-    guard try hasReached(goal) else {
+    guard try hasReached(goal, isOnDisk) else {
       throw state.with { state in
         state.trouble.map { .failed($0) } ?? .behind(position: state.position, head: goal)
       }
     }
   }
 
-  private func hasReached(_ goal: EventNumber) throws(ProjectionFailure) -> Bool {
-    let (position, end) = state.with { ($0.position, $0.end) }
+  private func hasReached(
+    _ goal: EventNumber, _ isOnDisk: Bool
+  ) throws(ProjectionFailure) -> Bool {
+    let (position, end) = state.with { (isOnDisk ? $0.written : $0.position, $0.end) }
     if position >= goal { return true }
     if let end { throw end }
     return false
@@ -184,5 +266,55 @@ final class Follower: Sendable {
   func stop(at ceiling: EventNumber) {
     state.with { $0.ceiling = ceiling }
     wakeup.wake()
+  }
+}
+
+/// When rows are to be written next.
+private struct WriteDue {
+  /// When they have waited long enough; `nil` where nothing waits.
+  private var time: ContinuousClock.Instant?
+  /// Not before this, whoever wants it: the last attempt failed.
+  private var earliest: ContinuousClock.Instant?
+
+  /// Says that an event waits since `begun`.
+  mutating func wait(since begun: ContinuousClock.Instant) {
+    time = time ?? begun + Follower.writePause
+  }
+
+  /// Says that the attempt failed.
+  mutating func fail() {
+    earliest = .now + .seconds(1)
+    time = earliest
+  }
+
+  /// Whether it is time: for what waits, or at once where it is wanted.
+  func isNow(isWanted: Bool) -> Bool {
+    let now = ContinuousClock.now
+    if let earliest, now < earliest { return false }
+    return isWanted || time.map { now >= $0 } ?? false
+  }
+
+  /// Until then; `nil` where nothing waits.
+  var milliseconds: Int? {
+    time.map { time in max(Int((time - .now) / .milliseconds(1)) + 1, 0) }
+  }
+}
+
+/// Keeps a thread at a third of a core, in the mean over a few seconds.
+private struct Pace {
+  /// When it will have taken no more than its share, if it rests until then.
+  private var due = ContinuousClock.now
+  /// The longest rest in one piece: who waits for events is not to wait for what was owed.
+  private static let restMax = Duration.milliseconds(20)
+
+  /// Counts work from `begun` until now.
+  mutating func add(_ begun: ContinuousClock.Instant) {
+    due = max(due, begun) + (.now - begun) * 3
+  }
+
+  /// Rests for some of what is owed; a nudge ends it.
+  func rest(_ wakeup: Wakeup) {
+    let owed = min(due - .now, Self.restMax)
+    if owed >= .milliseconds(1) { wakeup.wait(milliseconds: Int(owed / .milliseconds(1))) }
   }
 }

@@ -10,9 +10,10 @@ public import LedgerCore
 ///     projections.close()
 ///     engine.close()
 ///
-/// A thread of its own follows the log and applies every event once, in order, to rows in an LMDB
-/// environment of its own (``Layout``). It goes on where it was after a restart, and can be thrown
-/// away at any time: rebuilt from an empty directory, the rows are the same to the byte.
+/// A thread of its own follows the log and applies every event once, in order, to rows in memory,
+/// which it writes now and then to an LMDB environment of its own (``Layout``). After a restart it
+/// goes on from there. It can be thrown away at any time: rebuilt from an empty directory, the rows
+/// are the same to the byte.
 ///
 /// Reads are read-your-writes: each sees at least everything that was durable when it began, so a
 /// payment that was answered is in the balance. Safe to share.
@@ -36,9 +37,9 @@ public final class Projections: Sendable {
     self.engine = engine
     self.directory = directory
     self.store = Guarded(OpenStore(store: store))
-    let follower = Follower(engine, from: start.position)
+    let follower = Follower(engine, from: start)
     self.follower = follower
-    worker = Worker(name: "projections") { follower.run(store, Fold(start)) }
+    worker = Worker(name: "projections") { follower.run(store) }
   }
 
   deinit { follower.close() }
@@ -133,8 +134,8 @@ public final class Projections: Sendable {
   public func balance(
     of wallet: WalletNumber
   ) async throws(ProjectionFailure) -> WalletBalance? {
-    try await read { transaction throws(StorageError) in
-      try Balances.balance(of: wallet, transaction)
+    try await look { fold, transaction throws(StorageError) in
+      try fold.balances.balance(of: wallet, transaction)
     }
   }
 
@@ -146,8 +147,8 @@ public final class Projections: Sendable {
     of account: Account, in asset: AssetNumber
   ) async throws(ProjectionFailure) -> Amount {
     guard asset.isSome, asset.rawValue < 1 << 16 else { return .zero }
-    return try await read { transaction throws(StorageError) in
-      try Balances.balance(of: account, in: asset, transaction)
+    return try await look { fold, transaction throws(StorageError) in
+      try fold.balances.balance(of: account, in: asset, transaction)
     }
   }
 
@@ -169,9 +170,12 @@ public final class Projections: Sendable {
     guard limit > 0 else { return TimelinePage(events: [], next: nil) }
     var touched: Touched?
     if let before { touched = try event(before).map { Self.touched($0) } }
-    let (numbers, hasMore) = try await read { [touched] transaction throws(StorageError) in
-      try Timelines.page(
+    let beginning = try await look { [touched] fold, transaction throws(StorageError) in
+      try fold.timelines.beginning(
         of: wallet, before: before, touched: touched, limit: limit, transaction)
+    }
+    let (numbers, hasMore) = try readWritten { transaction throws(StorageError) in
+      try Timelines.page(beginning, before: before, limit: limit, transaction)
     }
     var events: [Recorded] = []
     events.reserveCapacity(numbers.count)
@@ -200,16 +204,24 @@ public final class Projections: Sendable {
   }
 
   /// Runs `body` on the rows, once everything that is durable now is in them.
-  private func read<Value>(
-    _ body: (Transaction) throws(StorageError) -> Value
+  private func look<Value: Sendable>(
+    _ body: @Sendable (borrowing Fold, Transaction) throws(StorageError) -> Value
   ) async throws(ProjectionFailure) -> Value {
     try await follower.wait(for: engine.head)
-    return try readNow(body)
+    return try whileOpen { environment throws(StorageError) in
+      try follower.look(environment, body)
+    }
   }
 
-  /// Runs `body` on the rows as they are.
-  func readNow<Value>(
+  /// Runs `body` on the rows as they were last written.
+  func readWritten<Value>(
     _ body: (Transaction) throws(StorageError) -> Value
+  ) throws(ProjectionFailure) -> Value {
+    try whileOpen { environment throws(StorageError) in try environment.read(body) }
+  }
+
+  private func whileOpen<Value>(
+    _ body: (Environment) throws(StorageError) -> Value
   ) throws(ProjectionFailure) -> Value {
     let isOpen = store.with { state -> Bool in
       guard state.store != nil, !state.isClosing else { return false }
@@ -222,7 +234,7 @@ public final class Projections: Sendable {
       released.wake()
     }
     do throws(StorageError) {
-      return try readOpen(body)
+      return try onStore(body)
     } catch {
       throw .failed(error)
     }
@@ -231,13 +243,13 @@ public final class Projections: Sendable {
   /// A function of its own, so that the store is let go of before the reader is counted out: who
   /// closes may then open the directory again.
   @inline(never)
-  private func readOpen<Value>(
-    _ body: (Transaction) throws(StorageError) -> Value
+  private func onStore<Value>(
+    _ body: (Environment) throws(StorageError) -> Value
   ) throws(StorageError) -> Value {
     guard let open = store.with({ $0.store }) else {
       preconditionFailure("the store stays while readers are counted")
     }
-    return try open.environment.read(body)
+    return try body(open.environment)
   }
 }
 

@@ -12,9 +12,10 @@ extension Projections {
   }
 
   /// Folds the log from its start into an empty directory beside the live one, and compares the two
-  /// byte for byte. The live one answers and follows meanwhile; the other is removed afterwards.
+  /// byte for byte, as they were last written: at most some seconds ago, and anew in ``verify()``.
+  /// The live one answers and follows meanwhile; the other is removed afterwards.
   ///
-  /// Blocks, for about a second a million events. Not from tasks.
+  /// Blocks, for less than a second a million events. Not from tasks.
   /// - `progress`: called now and then with the events folded so far and their goal.
   /// - Throws: ``ProjectionFailure/closed`` where the projections or the engine are closed;
   ///   ``ProjectionFailure/failed(_:)`` where the log cannot be folded, which says at which event.
@@ -52,7 +53,7 @@ private struct Shadow {
     } catch {
       throw .failed(error)
     }
-    return try live.readNow { transaction throws(StorageError) in
+    return try live.readWritten { transaction throws(StorageError) in
       let goal = try Progress(transaction)?.position ?? .none
       try Self.advance(&fold, store, tape, through: goal, progress)
       return try store.environment.read { rebuilt throws(StorageError) in
@@ -77,8 +78,13 @@ private struct Shadow {
     _ fold: inout Fold, _ store: DisposableStore, _ tape: Tape, through goal: EventNumber,
     _ progress: (EventNumber, EventNumber) -> Void
   ) throws(StorageError) {
-    while fold.progress.position < goal {
-      progress(try fold.advance(store.environment, tape, through: goal), goal)
+    while fold.written.position < goal {
+      try fold.advance(store.environment, tape, through: goal)
+      if fold.isFull || fold.progress.position == goal {
+        try fold.draft().write(store.environment)
+        fold.settle(wasWritten: true)
+      }
+      progress(fold.progress.position, goal)
     }
   }
 

@@ -1,8 +1,9 @@
 import LedgerCore
 
-/// The rows of one database that a batch touches: read once, changed here, written back sorted.
+/// Rows of one database, in memory: read once, changed here, and written when it is time.
 ///
-/// Life of a row: loaded when first touched (zeros where there is none) ─▶ changed ─▶ flushed.
+/// Life of a row: loaded when first touched (zeros where there is none) ─▶ changed ─▶ drafted ─▶
+/// written. It stays here, to be changed again, until the memory is wanted (``forgetWritten()``).
 ///
 /// All rows have one length. They lie behind each other in one array, found by open addressing, so
 /// that touching a row that is here costs no allocation and a few nanoseconds.
@@ -11,15 +12,17 @@ struct RowCache: ~Copyable {
   private var words: [UInt64] = []
   private let database: Database
   private let rowWordCount: Int
-  /// The key of each row, and its slot in the table.
+  /// The key of each row, and whether it changed since it was drafted.
   private var keys: [UInt64] = []
-  private var slots: [Int] = []
+  private var isChanged: [Bool] = []
+  /// The rows that changed since the last draft, and those that were drafted and are not known to
+  /// be written.
+  private var changed: [UInt32] = []
+  private var drafted: [UInt32] = []
   /// Row + 1 by hash of its key; zero is empty. A power of two, at most half full.
   private var table: [UInt32]
   private var shift: UInt64
 
-  /// Memory that is kept from batch to batch even if it is hardly used: 1 MiB of rows.
-  private static let keptWordCountMax = 1 << 17
   private static let tableBitsMin: UInt64 = 6
 
   init(_ database: Database, rowWordCount: Int) {
@@ -48,17 +51,36 @@ struct RowCache: ~Copyable {
     words[place + 1] = UInt64(truncatingIfNeeded: amount >> 64)
   }
 
-  /// Where the row of `key` begins; reads it from the database where it is not here.
+  /// Where the row of `key` begins, to change it; reads it from the database where it is not here.
   mutating func row(
     _ key: UInt64, _ transaction: Transaction
   ) throws(StorageError) -> Int {
+    let slot = slot(of: key)
+    var row = Int(table[slot]) - 1
+    if row < 0 { row = try load(key, slot, transaction) }
+    if !isChanged[row] {
+      isChanged[row] = true
+      changed.append(UInt32(row))
+    }
+    return row * rowWordCount
+  }
+
+  /// A copy of the row of `key` as it is now; zeros where there is none.
+  func copy(_ key: UInt64, _ transaction: Transaction) throws(StorageError) -> [UInt64] {
+    let row = Int(table[slot(of: key)]) - 1
+    guard row < 0 else { return Array(words[row * rowWordCount..<(row + 1) * rowWordCount]) }
+    var words = [UInt64](repeating: 0, count: rowWordCount)
+    _ = try transaction.row(database, key, into: &words, at: 0, count: rowWordCount)
+    return words
+  }
+
+  /// The slot that names the row of `key`, or the empty one where it belongs.
+  private func slot(of key: UInt64) -> Int {
     var slot = Int(truncatingIfNeeded: Self.hash(key) >> shift)
-    while table[slot] != 0 {
-      let row = Int(table[slot]) - 1
-      if keys[row] == key { return row * rowWordCount }
+    while table[slot] != 0, keys[Int(table[slot]) - 1] != key {
       slot = (slot + 1) & (table.count - 1)
     }
-    return try load(key, slot, transaction)
+    return slot
   }
 
   private mutating func load(
@@ -73,43 +95,97 @@ struct RowCache: ~Copyable {
       throw error
     }
     keys.append(key)
-    slots.append(slot)
+    isChanged.append(false)
     table[slot] = UInt32(keys.count)
     if keys.count * 2 > table.count { grow() }
-    return start
+    return keys.count - 1
   }
 
   private mutating func grow() {
     table = [UInt32](repeating: 0, count: table.count * 2)
     shift -= 1
-    for row in keys.indices {
-      var slot = Int(truncatingIfNeeded: Self.hash(keys[row]) >> shift)
-      while table[slot] != 0 { slot = (slot + 1) & (table.count - 1) }
-      table[slot] = UInt32(row + 1)
-      slots[row] = slot
-    }
+    for row in keys.indices { table[slot(of: keys[row])] = UInt32(row + 1) }
   }
 
   /// Neighbouring keys come in long runs; the multiplication spreads them over the high bits.
   @inline(__always)
   private static func hash(_ key: UInt64) -> UInt64 { key &* 0x9E37_79B9_7F4A_7C15 }
 
-  /// Writes every row back, in the order of the keys, and forgets them.
-  mutating func flush(_ transaction: Transaction) throws(StorageError) {
-    for row in keys.indices.sorted(by: { keys[$0] < keys[$1] }) {
-      let start = row * rowWordCount
-      try transaction.put(database, keys[row], words, start..<start + rowWordCount)
+  // MARK: - Writing
+
+  /// Copies the rows that changed, in the order of their keys. What becomes of the draft is to be
+  /// told by ``settle(wasWritten:)`` before the next.
+  mutating func draft() -> RowDraft {
+    precondition(drafted.isEmpty)
+    drafted = changed
+    changed.removeAll(keepingCapacity: true)
+    drafted.sort { keys[Int($0)] < keys[Int($1)] }
+    var draft = RowDraft(database, rowWordCount: rowWordCount, rowCount: drafted.count)
+    for row in drafted {
+      isChanged[Int(row)] = false
+      let start = Int(row) * rowWordCount
+      draft.add(keys[Int(row)], words[start..<start + rowWordCount])
     }
-    removeAll()
+    return draft
+  }
+
+  /// Says what became of the draft; rows that were not written will be in the next.
+  mutating func settle(wasWritten: Bool) {
+    if !wasWritten {
+      for row in drafted where !isChanged[Int(row)] {
+        isChanged[Int(row)] = true
+        changed.append(row)
+      }
+    }
+    drafted.removeAll(keepingCapacity: true)
+  }
+
+  /// Gives the memory back where no row waits to be written.
+  mutating func forgetWritten() {
+    if changed.isEmpty, drafted.isEmpty { removeAll() }
   }
 
   /// Forgets every row, changed or not.
-  mutating func removeAll() {
-    for slot in slots { table[slot] = 0 }
-    keys.removeAll(keepingCapacity: true)
-    slots.removeAll(keepingCapacity: true)
-    // Many large batches follow each other; after them, a small one gives the memory back.
-    let isUsed = words.count * 8 >= words.capacity || words.capacity <= Self.keptWordCountMax
-    words.removeAll(keepingCapacity: isUsed)
+  mutating func removeAll() { self = RowCache(database, rowWordCount: rowWordCount) }
+}
+
+/// Rows to write into one database, in the order of their keys: a copy, so that who owns the rows
+/// may change them meanwhile.
+struct RowDraft: Sendable {
+  let database: Database
+  let rowWordCount: Int
+  private(set) var keys: [UInt64] = []
+  private var words: [UInt64] = []
+
+  init(_ database: Database, rowWordCount: Int, rowCount: Int) {
+    self.database = database
+    self.rowWordCount = rowWordCount
+    keys.reserveCapacity(rowCount)
+    words.reserveCapacity(rowCount * rowWordCount)
+  }
+
+  /// Adds a row, whose key is greater than those before it.
+  mutating func add(_ key: UInt64, _ row: ArraySlice<UInt64>) {
+    precondition(row.count == rowWordCount)
+    keys.append(key)
+    words.append(contentsOf: row)
+  }
+
+  /// Writes the rows.
+  func write(_ transaction: Transaction) throws(StorageError) {
+    for (index, key) in keys.enumerated() {
+      let start = index * rowWordCount
+      try transaction.put(database, key, words, start..<start + rowWordCount)
+    }
+  }
+
+  /// As ``write(_:)``, where keys count the database's rows, so that pages are filled to the brim.
+  func append(_ transaction: Transaction) throws(StorageError) {
+    let known = UInt64(try transaction.count(database))
+    for (index, key) in keys.enumerated() {
+      let start = index * rowWordCount
+      try transaction.put(
+        database, key, words, start..<start + rowWordCount, isNewest: key >= known)
+    }
   }
 }

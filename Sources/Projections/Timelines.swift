@@ -8,14 +8,22 @@ public import LedgerCore
 /// touches wallets, each wallet once. So what grows with events is only ever appended.
 struct Timelines: ~Copyable {
   private var latest = RowCache(Layout.latest, rowWordCount: Layout.rowWordCount)
-  /// Entries that are not written yet, from the start of the newest row on.
+  /// The newest entries, two words each, from the start of a row on: at least those that are not
+  /// written yet.
   private var tail: [UInt64] = []
+  /// The row that the tail begins with, and how many full ones from it on a draft has.
+  private var tailRow: UInt64
+  private var draftedRowCount = 0
   private var isTailLoaded = false
   private(set) var entryCount: UInt64
 
   /// Goes on after `entryCount` entries.
-  init(entryCount: UInt64) { self.entryCount = entryCount }
+  init(entryCount: UInt64) {
+    self.entryCount = entryCount
+    tailRow = entryCount / Layout.entriesPerRow
+  }
 
+  /// Bytes of what is in memory.
   var byteCount: Int { latest.byteCount + tail.count * 8 }
 
   /// Adds an entry: `event` touched `wallet`.
@@ -33,42 +41,51 @@ struct Timelines: ~Copyable {
 
   /// The row that the next entry belongs to may be half full.
   private mutating func loadTail(_ transaction: Transaction) throws(StorageError) {
-    let (row, count) = entryCount.quotientAndRemainder(dividingBy: Layout.entriesPerRow)
-    tail.removeAll(keepingCapacity: true)
+    let count = Int(entryCount % Layout.entriesPerRow)
     if count > 0 {
-      tail.append(contentsOf: repeatElement(0, count: Layout.rowWordCount))
+      var words = [UInt64](repeating: 0, count: Layout.rowWordCount)
       let isThere = try transaction.row(
-        Layout.timelines, row, into: &tail, at: 0, count: Layout.rowWordCount)
-      guard isThere else { throw .damaged("row \(row) of the projected timelines is missing") }
-      tail.removeLast(Layout.rowWordCount - Int(count) * 2)
+        Layout.timelines, tailRow, into: &words, at: 0, count: Layout.rowWordCount)
+      guard isThere else {
+        throw .damaged("row \(tailRow) of the projected timelines is missing")
+      }
+      tail.append(contentsOf: words[..<(count * 2)])
     }
     isTailLoaded = true
   }
 
-  mutating func flush(_ transaction: Transaction) throws(StorageError) {
-    try latest.flush(transaction)
-    guard isTailLoaded else { return }
-    let rest = tail.count % Layout.rowWordCount
-    if rest > 0 { tail.append(contentsOf: repeatElement(0, count: Layout.rowWordCount - rest)) }
-    let rowCount = UInt64(tail.count / Layout.rowWordCount)
-    let end = (entryCount + Layout.entriesPerRow - 1) / Layout.entriesPerRow
-    let known = UInt64(try transaction.count(Layout.timelines))
-    for row in end - rowCount..<end {
-      let start = Int(row + rowCount - end) * Layout.rowWordCount
-      try transaction.put(
-        Layout.timelines, row, tail, start..<start + Layout.rowWordCount, isNewest: row >= known)
+  // MARK: - Writing
+
+  /// What changed since the last draft: the newest entry of wallets, and the entries.
+  mutating func draft() -> (latest: RowDraft, entries: RowDraft) {
+    let rowCount = (tail.count + Layout.rowWordCount - 1) / Layout.rowWordCount
+    draftedRowCount = tail.count / Layout.rowWordCount
+    var entries = RowDraft(
+      Layout.timelines, rowWordCount: Layout.rowWordCount, rowCount: rowCount)
+    for row in 0..<draftedRowCount {
+      let start = row * Layout.rowWordCount
+      entries.add(tailRow + UInt64(row), tail[start..<start + Layout.rowWordCount])
     }
-    isTailLoaded = false
-    tail.removeAll(keepingCapacity: tail.count <= 1 << 17)
+    if rowCount > draftedRowCount {
+      let rest = tail[(draftedRowCount * Layout.rowWordCount)...]
+      let padding = repeatElement(UInt64(0), count: Layout.rowWordCount - rest.count)
+      entries.add(tailRow + UInt64(draftedRowCount), (rest + padding)[...])
+    }
+    return (latest.draft(), entries)
   }
 
-  /// Forgets what was not written; `entryCount` entries were.
-  mutating func removeAll(entryCount: UInt64) {
-    latest.removeAll()
-    tail.removeAll()
-    isTailLoaded = false
-    self.entryCount = entryCount
+  /// Says what became of the draft.
+  mutating func settle(wasWritten: Bool) {
+    latest.settle(wasWritten: wasWritten)
+    if wasWritten {
+      tail = Array(tail[(draftedRowCount * Layout.rowWordCount)...])
+      tailRow += UInt64(draftedRowCount)
+    }
+    draftedRowCount = 0
   }
+
+  /// Gives the memory back where nothing waits to be written.
+  mutating func forgetWritten() { latest.forgetWritten() }
 
   fileprivate static func row(of wallet: WalletNumber) -> (key: UInt64, place: Int) {
     let (row, index) = (wallet.rawValue - 1).quotientAndRemainder(dividingBy: Layout.latestPerRow)
@@ -133,50 +150,76 @@ public struct TimelinePage: Hashable, Sendable {
 }
 
 extension Timelines {
-  /// The numbers of up to `limit` events that touched `wallet`, newest first and older than
-  /// `before`, and whether there are more.
+  /// Where a page begins, and what of it is in memory.
+  struct Beginning: Sendable {
+    /// The numbers of its first events, newest first.
+    var events: [EventNumber] = []
+    /// The entry after those; 0 where the timeline ends there. It is written, unless the page is
+    /// full.
+    var next: UInt64 = 0
+  }
+
+  /// The part in memory of a page of up to `limit` events older than `before` that touched
+  /// `wallet`, newest first.
   ///
   /// O(limit) and O(log events) where `before` is itself on the timeline, which every page's `next`
   /// is; otherwise the chain is walked from its newest entry.
   /// - `touched`: the wallets of event `before`, where there is one.
-  static func page(
+  func beginning(
     of wallet: WalletNumber, before: EventNumber?, touched: Touched?, limit: Int,
     _ transaction: Transaction
-  ) throws(StorageError) -> (events: [EventNumber], hasMore: Bool) {
-    guard wallet.isSome else { return ([], false) }
-    var reader = EntryReader()
-    var entry = try newest(of: wallet, transaction)
+  ) throws(StorageError) -> Beginning {
+    var beginning = Beginning()
+    guard wallet.isSome else { return beginning }
+    let (row, place) = Self.row(of: wallet)
+    beginning.next = try latest.copy(row, transaction)[place]
     if let before {
+      var reader = EntryReader()
       let place = try self.entry(
-        of: wallet, at: before, touched: touched, &reader, from: entry, transaction)
-      if let place { entry = try reader.entry(place, transaction).previous }
+        of: wallet, at: before, touched: touched, &reader, from: beginning.next, transaction)
+      if let place { beginning.next = try entry(place, &reader, transaction).previous }
     }
-    var events: [EventNumber] = []
-    while entry != 0 {
-      let (event, previous) = try reader.entry(entry, transaction)
-      guard previous < entry else { throw .damaged("entry \(entry) of the projected timelines") }
-      if before.map({ event < $0 }) ?? true {
-        guard events.count < limit else { return (events, true) }
-        events.append(event)
-      }
-      entry = previous
+    while beginning.events.count < limit, let (event, previous) = recent(beginning.next) {
+      try beginning.add(event, previous, before: before)
     }
-    return (events, false)
+    return beginning
   }
 
-  private static func newest(
-    of wallet: WalletNumber, _ transaction: Transaction
-  ) throws(StorageError) -> UInt64 {
-    var words = [UInt64](repeating: 0, count: Layout.rowWordCount)
-    let (row, place) = row(of: wallet)
-    _ = try transaction.row(Layout.latest, row, into: &words, at: 0, count: words.count)
-    return words[place]
+  /// The rest of a page, from entries that are written, which never change; and whether there are
+  /// more. Takes as long as the walk is, so the follower is not to be kept waiting for it.
+  static func page(
+    _ beginning: Beginning, before: EventNumber?, limit: Int, _ transaction: Transaction
+  ) throws(StorageError) -> (events: [EventNumber], hasMore: Bool) {
+    var page = beginning
+    var reader = EntryReader()
+    while page.events.count < limit, page.next != 0 {
+      let (event, previous) = try reader.entry(page.next, transaction)
+      try page.add(event, previous, before: before)
+    }
+    return (page.events, page.next != 0)
+  }
+
+  /// An entry that is in memory.
+  private func recent(_ entry: UInt64) -> (event: EventNumber, previous: UInt64)? {
+    let base = tailRow * Layout.entriesPerRow
+    guard entry > base else { return nil }
+    let place = Int(entry - base - 1) * 2
+    guard place < tail.count else { return nil }
+    return (EventNumber(tail[place]), tail[place + 1])
+  }
+
+  /// An entry, in memory or not.
+  private func entry(
+    _ number: UInt64, _ reader: inout EntryReader, _ transaction: Transaction
+  ) throws(StorageError) -> (event: EventNumber, previous: UInt64) {
+    if let entry = recent(number) { return entry }
+    return try reader.entry(number, transaction)
   }
 
   /// The entry that `event` made on the timeline of `wallet`, or `nil` where it made none: the
   /// first entry of the event is found by bisection, and its wallets say which of its entries it
   /// is.
-  private static func entry(
+  private func entry(
     of wallet: WalletNumber, at event: EventNumber, touched: Touched?,
     _ reader: inout EntryReader, from newest: UInt64, _ transaction: Transaction
   ) throws(StorageError) -> UInt64? {
@@ -186,16 +229,27 @@ extension Timelines {
     var (low, high) = (UInt64(1), newest)
     while low < high {
       let middle = low + (high - low) / 2
-      let isBefore = try reader.entry(middle, transaction).event < event
+      let isBefore = try entry(middle, &reader, transaction).event < event
       if isBefore { low = middle + 1 } else { high = middle }
     }
     let place = low + UInt64(index)
-    guard place <= newest, try reader.entry(place, transaction).event == event else { return nil }
+    guard place <= newest, try entry(place, &reader, transaction).event == event else { return nil }
     return place
   }
 }
 
-/// Reads entries, and keeps the row it read last.
+extension Timelines.Beginning {
+  /// Goes one entry back.
+  fileprivate mutating func add(
+    _ event: EventNumber, _ previous: UInt64, before: EventNumber?
+  ) throws(StorageError) {
+    guard previous < next else { throw .damaged("entry \(next) of the projected timelines") }
+    if before.map({ event < $0 }) ?? true { events.append(event) }
+    next = previous
+  }
+}
+
+/// Reads entries that are written, and keeps the row it read last.
 private struct EntryReader {
   private var row = UInt64.max
   private var words = [UInt64](repeating: 0, count: Layout.rowWordCount)

@@ -24,8 +24,8 @@ extension Projections {
       throw ProjectionFailure(error)
     }
     follower.stop(at: books.event)
-    try await follower.wait(for: books.event)
-    let sentences = try readNow { transaction throws(StorageError) -> [String]? in
+    try await follower.wait(for: books.event, onDisk: true)
+    let sentences = try readWritten { transaction throws(StorageError) -> [String]? in
       // Another call of this may have let the follower go on.
       guard try Progress(transaction)?.position == books.event else { return nil }
       var differences = Differences()
@@ -68,9 +68,10 @@ extension Projections {
       differences.add("wallet \(next + 1): the engine has it, the projections do not")
       next += 1
     }
+    let written = Balances()
     for (index, own) in books.payees.enumerated() {
       let payee = PayeeNumber(UInt64(index) + 1)
-      let balance = try Balances.balance(of: .external(payee), in: own.asset, transaction)
+      let balance = try written.balance(of: .external(payee), in: own.asset, transaction)
       if balance != own.balance {
         differences.add(
           """

@@ -27,15 +27,16 @@ struct Replay: LedgerCommand {
     progress.finish()
     let projections = try await access.openProjections(engine)
     defer { projections.close() }
+    // First, because it sees to it that what is compared below is the newest.
+    let differences = try await projections.verify()
     let rebuild = Progress("rebuild", total: Int(engine.head.rawValue))
     let compared = try projections.compareWithRebuild { done, _ in rebuild.reach(Int(done.rawValue))
     }
     rebuild.finish()
-    let differences = try await projections.verify()
     let view = View(
       event: event.rawValue, state: report.state.hex, live: live.hex,
       projectionRows: compared.rowCount,
-      findings: report.findings + compared.differences + differences)
+      findings: report.findings + differences + compared.differences)
     if access.json {
       try printJSON(view)
     } else {

@@ -117,28 +117,48 @@ import Testing
     let walletCount = 3 + dice.below(600)
     var model = NaiveModel()
     let (world, single) = (try World(given: []), try World(given: []))
-    var waiting: [Event] = []
     for _ in 0..<3_000 {
       let event = model.draw(&dice, walletCount: walletCount)
       model.apply(event)
-      waiting.append(event)
-      if dice.below(40) == 0 {
-        try world.apply(waiting)
-        waiting = []
+      try world.applyInMemory([event])
+      switch dice.below(120) {
+      case 0...1: try world.write()
+      case 2: try world.write(failing: true)
+      case 3:
+        // Events come while a draft is on its way to the disk, and they are not in it.
+        let isFailing = dice.below(2) == 0
+        try world.write(failing: isFailing) {
+          for _ in 0..<dice.below(300) {
+            let event = model.draw(&dice, walletCount: walletCount)
+            model.apply(event)
+            try world.applyInMemory([event])
+          }
+        }
+      case 4:
+        world.restart()
+        try world.applyInMemory(Array(model.history[world.eventCount...]))
+      case 5: world.forgetWritten()
+      default: break
       }
     }
-    try world.apply(waiting)
+    try check(world, model, "before it is written, seed \(seed)")
+    try world.write()
+    world.forgetWritten()
+    try check(world, model, "seed \(seed)")
     try single.apply(model.history)
 
     #expect(try world.dump() == single.dump(), "seed \(seed)")
+  }
+
+  private func check(_ world: World, _ model: NaiveModel, _ comment: Comment) throws {
     for (wallet, asset) in model.assets {
       let expected = world.expected(wallet, in: asset, available: model.available[wallet] ?? 0)
-      #expect(try world.balance(wallet) == expected, "seed \(seed)")
+      #expect(try world.balance(wallet) == expected, comment)
       let events = model.timelines[wallet] ?? []
-      #expect(try world.timeline(wallet, limit: .max) == events.reversed(), "seed \(seed)")
+      #expect(try world.timeline(wallet, limit: .max) == events.reversed(), comment)
     }
     for (account, balance) in model.accounts {
-      #expect(try world.account(account.account, in: account.asset) == balance, "seed \(seed)")
+      #expect(try world.account(account.account, in: account.asset) == balance, comment)
     }
   }
 
@@ -146,7 +166,11 @@ import Testing
     var dice = Dice(seed: seed)
     var model = NaiveModel()
     for _ in 0..<2_000 { model.apply(model.draw(&dice, walletCount: 12)) }
-    let world = try World(given: model.history)
+    // A third is written, a third is both, a third is in memory alone.
+    let world = try World(given: Array(model.history[..<700]))
+    world.forgetWritten()
+    try world.apply(Array(model.history[700..<1_400]))
+    try world.applyInMemory(Array(model.history[1_400...]))
     for (wallet, events) in model.timelines {
       let newestFirst = Array(events.reversed())
       for limit in [1, 7, newestFirst.count, newestFirst.count + 1] {
@@ -246,27 +270,56 @@ private final class World {
 
   func when(_ event: Event) throws { try apply([event]) }
 
-  /// Applies events as one batch.
+  /// Applies events, and writes them.
   func apply(_ events: [Event], from first: UInt64? = nil) throws {
-    let before = fold.progress
-    let first = first ?? before.position.rawValue + 1
+    try applyInMemory(events, from: first)
+    try write()
+  }
+
+  /// Applies events without writing them; where one fails, what is not written is forgotten.
+  func applyInMemory(_ events: [Event], from first: UInt64? = nil) throws {
+    let first = first ?? fold.progress.position.rawValue + 1
     do throws(StorageError) {
-      try store.environment.write { transaction throws(StorageError) in
+      try store.environment.read { transaction throws(StorageError) in
         for (index, event) in events.enumerated() {
           try fold.apply(EventNumber(first + UInt64(index)), event, transaction)
         }
-        try fold.flush(transaction)
       }
       history += events
     } catch {
-      fold.start(at: before)
+      fold.startOver()
       throw error
     }
   }
 
+  /// Writes what was applied; `meanwhile` happens between the draft and its end, as it may.
+  func write(failing isFailing: Bool = false, meanwhile: () throws -> Void = {}) throws {
+    let draft = fold.draft()
+    try meanwhile()
+    if !isFailing { try draft.write(store.environment) }
+    fold.settle(wasWritten: !isFailing)
+  }
+
+  /// Gives memory back, as where it is full.
+  func forgetWritten() { fold.forgetWritten() }
+
+  /// Forgets what is not written, as a kill does, and goes on after it.
+  func restart() {
+    fold.startOver()
+    history.removeLast(history.count - Int(fold.progress.position.rawValue))
+  }
+
+  var eventCount: Int { history.count }
+
+  private func look<Value>(
+    _ body: (borrowing Fold, Transaction) throws(StorageError) -> Value
+  ) throws -> Value {
+    try store.environment.read { transaction throws(StorageError) in try body(fold, transaction) }
+  }
+
   func balance(_ wallet: UInt64) throws -> WalletBalance? {
-    try store.environment.read { transaction throws(StorageError) in
-      try Balances.balance(of: WalletNumber(wallet), transaction)
+    try look { fold, transaction throws(StorageError) in
+      try fold.balances.balance(of: WalletNumber(wallet), transaction)
     }
   }
 
@@ -277,8 +330,8 @@ private final class World {
   }
 
   func account(_ account: Account, in asset: UInt64 = 1) throws -> Int128 {
-    try store.environment.read { transaction throws(StorageError) in
-      try Balances.balance(of: account, in: AssetNumber(asset), transaction).units
+    try look { fold, transaction throws(StorageError) in
+      try fold.balances.balance(of: account, in: AssetNumber(asset), transaction).units
     }
   }
 
@@ -295,10 +348,11 @@ private final class World {
       history[Int(before) - 1].postings(into: &postings)
       touched = Touched(history[Int(before) - 1], postings)
     }
-    let page = try store.environment.read { transaction throws(StorageError) in
-      try Timelines.page(
-        of: WalletNumber(wallet), before: before.map { EventNumber($0) }, touched: touched,
-        limit: limit, transaction)
+    let before = before.map { EventNumber($0) }
+    let page = try look { fold, transaction throws(StorageError) in
+      let beginning = try fold.timelines.beginning(
+        of: WalletNumber(wallet), before: before, touched: touched, limit: limit, transaction)
+      return try Timelines.page(beginning, before: before, limit: limit, transaction)
     }
     return (page.events.map(\.rawValue), page.hasMore)
   }

@@ -102,8 +102,10 @@ extension DisposableStore {
 }
 
 extension Projections {
-  func dump() throws -> [Row] {
-    try #require(store.with { $0.store }).dump()
+  /// Every row, once everything durable is in them.
+  func dump() async throws -> [Row] {
+    try await follower.wait(for: engine.head, onDisk: true)
+    return try #require(store.with { $0.store }).dump()
   }
 
   /// Waits until everything durable is applied, by a read.
