@@ -9,49 +9,42 @@ public import LedgerCore
 /// balances add up to the credit-normal ones. The engine's own balances come from `evolve`: two
 /// independent computations, which ``Projections/verify()`` compares.
 struct Balances: ~Copyable {
-  private var wallets = RowCache(Layout.balances, rowWordCount: Layout.rowWordCount)
   private var accounts = RowCache(Layout.accounts, rowWordCount: Layout.accountWordCount)
 
-  /// Words of a wallet in its row, from the first.
-  enum Column {
-    static let asset = 0
-    static let available = 1
-    static let held = 3
-    static let pending = 5
-  }
-
   /// Begins a wallet's row, with nothing in it.
-  mutating func open(
-    _ wallet: WalletNumber, in asset: AssetNumber, _ transaction: Transaction
+  static func open(
+    _ wallet: WalletNumber, in asset: AssetNumber, _ wallets: inout WalletRows,
+    _ transaction: Transaction
   ) throws(StorageError) {
-    let place = try place(of: wallet, transaction)
-    guard wallets[place + Column.asset] == 0, asset.isSome else {
+    let place = try wallets.place(of: wallet, transaction)
+    guard wallets[place + WalletRows.Column.asset] == 0, asset.isSome else {
       throw .damaged("the projected wallet \(wallet) is opened twice, or in no asset")
     }
-    wallets[place + Column.asset] = asset.rawValue
+    wallets[place + WalletRows.Column.asset] = asset.rawValue
   }
 
   /// Moves a posting's amount.
   mutating func post(
-    _ posting: Posting, _ transaction: Transaction
+    _ posting: Posting, _ wallets: inout WalletRows, _ transaction: Transaction
   ) throws(StorageError) {
-    try move(posting.debit, posting, isDebit: true, transaction)
-    try move(posting.credit, posting, isDebit: false, transaction)
+    try move(posting.debit, posting, isDebit: true, &wallets, transaction)
+    try move(posting.credit, posting, isDebit: false, &wallets, transaction)
   }
 
   private mutating func move(
-    _ account: Account, _ posting: Posting, isDebit: Bool, _ transaction: Transaction
+    _ account: Account, _ posting: Posting, isDebit: Bool, _ wallets: inout WalletRows,
+    _ transaction: Transaction
   ) throws(StorageError) {
     let units = account.isDebitNormal == isDebit ? posting.amount.units : -posting.amount.units
     switch account {
     case .walletAvailable(let number):
-      let place = try place(of: number, transaction)
-      guard wallets[place + Column.asset] == posting.asset.rawValue else {
+      let place = try wallets.place(of: number, transaction)
+      guard wallets[place + WalletRows.Column.asset] == posting.asset.rawValue else {
         throw .damaged("the projected wallet \(number) is not one in asset \(posting.asset)")
       }
-      let old = wallets.amount(at: place + Column.available)
+      let old = wallets.amount(at: place + WalletRows.Column.available)
       let new = try Self.sum(old, units, account)
-      wallets.setAmount(new, at: place + Column.available)
+      wallets.setAmount(new, at: place + WalletRows.Column.available)
     case .faucet, .external, .feeIncome:
       let place = try accounts.row(account.rowKey(in: posting.asset), transaction)
       let new = try Self.sum(accounts.amount(at: place), units, account)
@@ -71,39 +64,19 @@ struct Balances: ~Copyable {
     return new
   }
 
-  private mutating func place(
-    of wallet: WalletNumber, _ transaction: Transaction
-  ) throws(StorageError) -> Int {
-    guard wallet.isSome else { throw .damaged("an event names wallet 0") }
-    let (row, place) = Self.row(of: wallet)
-    return try wallets.row(row, transaction) + place
-  }
-
-  /// The row that a wallet lies in, and where its words begin there.
-  static func row(of wallet: WalletNumber) -> (key: UInt64, place: Int) {
-    let (row, index) = (wallet.rawValue - 1).quotientAndRemainder(dividingBy: Layout.walletsPerRow)
-    return (row, Int(index) * Layout.balanceWordCount)
-  }
-
   // MARK: - Writing
 
   /// Bytes of the rows in memory.
-  var byteCount: Int { wallets.byteCount + accounts.byteCount }
+  var byteCount: Int { accounts.byteCount }
 
   /// What changed since the last draft.
-  mutating func draft() -> [RowDraft] { [wallets.draft(), accounts.draft()] }
+  mutating func draft() -> RowDraft { accounts.draft() }
 
   /// Says what became of the draft.
-  mutating func settle(wasWritten: Bool) {
-    wallets.settle(wasWritten: wasWritten)
-    accounts.settle(wasWritten: wasWritten)
-  }
+  mutating func settle(wasWritten: Bool) { accounts.settle(wasWritten: wasWritten) }
 
   /// Gives the memory back where nothing waits to be written.
-  mutating func forgetWritten() {
-    wallets.forgetWritten()
-    accounts.forgetWritten()
-  }
+  mutating func forgetWritten() { accounts.forgetWritten() }
 }
 
 // MARK: - Reading
@@ -129,12 +102,12 @@ public struct WalletBalance: Hashable, Sendable {
       let (low, high) = (words[start + place], words[start + place + 1])
       return Amount(units: Int128(truncatingIfNeeded: UInt128(high) << 64 | UInt128(low)))
     }
-    guard words[start + Balances.Column.asset] != 0 else { return nil }
+    guard words[start + WalletRows.Column.asset] != 0 else { return nil }
     self.wallet = wallet
-    asset = AssetNumber(words[start + Balances.Column.asset])
-    available = amount(Balances.Column.available)
-    held = amount(Balances.Column.held)
-    pending = amount(Balances.Column.pending)
+    asset = AssetNumber(words[start + WalletRows.Column.asset])
+    available = amount(WalletRows.Column.available)
+    held = amount(WalletRows.Column.held)
+    pending = amount(WalletRows.Column.pending)
   }
 
   /// Everything that is owed to the wallet.
@@ -142,25 +115,12 @@ public struct WalletBalance: Hashable, Sendable {
 }
 
 extension Balances {
-  /// A wallet's balance, or `nil`.
-  func balance(
-    of wallet: WalletNumber, _ transaction: Transaction
-  ) throws(StorageError) -> WalletBalance? {
-    guard wallet.isSome else { return nil }
-    let (row, place) = Self.row(of: wallet)
-    let words = try wallets.copy(row, transaction)
-    return WalletBalance(wallet, words[place..<place + Layout.balanceWordCount])
-  }
-
   /// A system account's balance on its normal side; zero where nothing was ever posted to it.
+  /// `account` is no wallet's.
   func balance(
     of account: Account, in asset: AssetNumber, _ transaction: Transaction
   ) throws(StorageError) -> Amount {
-    if case .walletAvailable(let wallet) = account {
-      let balance = try balance(of: wallet, transaction)
-      return balance?.asset == asset ? balance?.available ?? .zero : .zero
-    }
-    return Self.amount(try accounts.copy(account.rowKey(in: asset), transaction))
+    Self.amount(try accounts.copy(account.rowKey(in: asset), transaction))
   }
 
   /// Hands every wallet's balance to `body`, as they were last written, in the order of their
@@ -168,14 +128,8 @@ extension Balances {
   static func walk(
     _ transaction: Transaction, _ body: (WalletBalance) -> Void
   ) throws(StorageError) {
-    try transaction.rows(Layout.balances) { row, words throws(StorageError) in
-      for index in 0..<Layout.walletsPerRow {
-        let place = Int(index) * Layout.balanceWordCount
-        let wallet = WalletNumber(row * Layout.walletsPerRow + index + 1)
-        let balance = WalletBalance(wallet, words[place..<place + Layout.balanceWordCount])
-        if let balance { body(balance) }
-      }
-      return true
+    try WalletRows.walk(transaction) { wallet, words in
+      if let balance = WalletBalance(wallet, words) { body(balance) }
     }
   }
 

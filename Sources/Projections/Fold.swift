@@ -11,8 +11,9 @@ struct Fold: ~Copyable {
   /// What is applied, and what of it is written.
   private(set) var progress: Progress
   private(set) var written: Progress
-  private(set) var balances = Balances()
-  private(set) var timelines: Timelines
+  private var wallets = WalletRows()
+  private var balances = Balances()
+  private var timelines: Timelines
   private var postings = Postings()
   private var drafted: Progress?
 
@@ -31,14 +32,16 @@ struct Fold: ~Copyable {
       throw .damaged("event \(number) follows \(progress.position) in the projections")
     }
     if let (wallet, asset) = event.openedWallet {
-      try balances.open(wallet, in: asset, transaction)
+      try Balances.open(wallet, in: asset, &wallets, transaction)
     }
     postings.removeAll()
     event.postings(into: &postings)
-    for index in 0..<postings.count { try balances.post(postings[index], transaction) }
+    for index in 0..<postings.count {
+      try balances.post(postings[index], &wallets, transaction)
+    }
     let touched = Touched(event, postings)
     for index in 0..<touched.count {
-      try timelines.add(number, to: touched[index], transaction)
+      try timelines.add(number, to: touched[index], &wallets, transaction)
     }
     progress.position = number
   }
@@ -95,20 +98,29 @@ extension Fold {
     waitingEventCount >= Self.waitingEventCountMax || byteCount >= Self.byteCountMax
   }
 
-  private var byteCount: Int { balances.byteCount + timelines.byteCount }
+  /// Whether it is time to write rows, lest it become full.
+  var isAlmostFull: Bool {
+    waitingEventCount >= Self.waitingEventCountMax / 2 || byteCount >= Self.byteCountMax
+  }
+
+  private var byteCount: Int {
+    wallets.byteCount + balances.byteCount + timelines.byteCount
+  }
 
   /// What changed since the last draft. What becomes of it is to be told by ``settle(wasWritten:)``
   /// before the next; events may be applied meanwhile.
   mutating func draft() -> Draft {
-    let (latest, entries) = timelines.draft()
     var progress = progress
     progress.entryCount = timelines.entryCount
     drafted = progress
-    return Draft(rows: balances.draft() + [latest], entries: entries, progress: progress)
+    return Draft(
+      wallets: wallets.draft(), accounts: balances.draft(), entries: timelines.draft(),
+      progress: progress)
   }
 
   /// Says what became of the draft; what was not written will be in the next.
   mutating func settle(wasWritten: Bool) {
+    wallets.settle(wasWritten: wasWritten)
     balances.settle(wasWritten: wasWritten)
     timelines.settle(wasWritten: wasWritten)
     if wasWritten, let drafted { written = drafted }
@@ -118,23 +130,58 @@ extension Fold {
 
   /// Gives the memory of rows back where none waits to be written.
   mutating func forgetWritten() {
+    wallets.forgetWritten()
     balances.forgetWritten()
-    timelines.forgetWritten()
   }
 
   /// Everything that changed up to a position: written whole, or not at all.
   struct Draft: Sendable {
-    fileprivate var rows: [RowDraft]
+    fileprivate var wallets: RowDraft
+    fileprivate var accounts: RowDraft
     fileprivate var entries: RowDraft
     fileprivate var progress: Progress
 
     /// Writes the rows, with the position that they belong to.
     func write(_ environment: Environment) throws(StorageError) {
       try environment.write { transaction throws(StorageError) in
-        for rows in rows { try rows.write(transaction) }
+        try wallets.write(transaction)
+        try accounts.write(transaction)
         try entries.append(transaction)
         try progress.write(transaction)
       }
     }
+  }
+}
+
+// MARK: - Looking
+
+extension Fold {
+  /// A wallet's balance, or `nil`.
+  func balance(
+    of wallet: WalletNumber, _ transaction: Transaction
+  ) throws(StorageError) -> WalletBalance? {
+    WalletBalance(wallet, try wallets.copy(wallet, transaction))
+  }
+
+  /// An account's balance on its normal side, zero where nothing was ever posted to it.
+  func balance(
+    of account: Account, in asset: AssetNumber, _ transaction: Transaction
+  ) throws(StorageError) -> Amount {
+    if case .walletAvailable(let wallet) = account {
+      let balance = try balance(of: wallet, transaction)
+      return balance?.asset == asset ? balance?.available ?? .zero : .zero
+    }
+    return try balances.balance(of: account, in: asset, transaction)
+  }
+
+  /// See ``Timelines/beginning(of:newest:before:touched:limit:_:)``.
+  func timeline(
+    of wallet: WalletNumber, before: EventNumber?, touched: Touched?, limit: Int,
+    _ transaction: Transaction
+  ) throws(StorageError) -> Timelines.Beginning {
+    let words = try wallets.copy(wallet, transaction)
+    return try timelines.beginning(
+      of: wallet, newest: words[words.startIndex + WalletRows.Column.newest], before: before,
+      touched: touched, limit: limit, transaction)
   }
 }

@@ -1,14 +1,14 @@
 import LedgerCore
 import Synchronization
 
-/// The one thread that applies events, and what it shares with readers.
+/// The one thread that applies events, and what it shares with readers and the ``DraftWriter``.
 ///
 /// It sleeps until something is durable, then until 2,048 events are, a reader waits or 20 ms have
 /// passed, and applies what there is by then: readers see it at once, in memory. Rows are written
 /// when the oldest event that waits for that has waited 5 s, a million events wait, or the memory
 /// is full. So a busy ledger's rows are written once for many events, and a quiet one's soon.
 ///
-/// While the log grows and no reader waits, the thread takes a third of a core: what is left of the
+/// While the log grows and no reader waits, following takes a third of a core: what is left of the
 /// machine makes payments. It may fall behind then, and catches up as soon as it can.
 final class Follower: Sendable {
   static let eventCountGoal: UInt64 = 2_048
@@ -87,27 +87,33 @@ final class Follower: Sendable {
   func run(_ store: DisposableStore) {
     var (pace, due) = (Pace(), WriteDue())
     var hasPaused = false
+    var writeBegun = ContinuousClock.now
+    let writer = DraftWriter(store.environment, owner: wakeup)
+    defer { writer.close() }
     while true {
+      if let outcome = writer.takeOutcome() {
+        pace.add(writeBegun)
+        guard settle(outcome, store, &due) else { return }
+      }
       let (position, ceiling, isWanted, isWriteWanted, isClosed) = state.with { state in
         (state.position, state.ceiling, state.isWanted, state.isWriteWanted, state.isClosed)
       }
-      let isFull = fold.withLock { $0.isFull }
-      if isClosed || due.isNow(isWanted: isWriteWanted || isFull) {
-        let begun = ContinuousClock.now
-        guard write(store, &due) else { return }
-        pace.add(begun)
-        if isClosed { return end(with: .closed) }
+      let (isFull, isAlmostFull) = fold.withLock { ($0.isFull, $0.isAlmostFull) }
+      let isBusy = writer.isBusy
+      if isClosed { return finish(with: .closed, writer, store) }
+      if !isBusy, due.isNow(isWanted: isWriteWanted || isAlmostFull) {
+        writeBegun = .now
+        begin(writer, &due)
         continue
       }
       let head = engine.head
       let goal = min(head, ceiling)
       if goal <= position || isFull {
         if head <= position, let failure = engine.end {
-          guard write(store, &due) else { return }
-          return end(with: ProjectionFailure(failure))
+          return finish(with: ProjectionFailure(failure), writer, store)
         }
         if head <= position { engine.wake(wakeup, at: EventNumber(position.rawValue + 1)) }
-        wakeup.wait(milliseconds: due.milliseconds)
+        wakeup.wait(milliseconds: isBusy ? nil : due.milliseconds)
         hasPaused = false
         continue
       }
@@ -155,24 +161,49 @@ final class Follower: Sendable {
     }
   }
 
-  /// Writes what changed. Answers false where there is no going on.
-  private func write(_ store: DisposableStore, _ due: inout WriteDue) -> Bool {
+  // MARK: - Writing
+
+  /// Has the writer write what changed.
+  private func begin(_ writer: DraftWriter, _ due: inout WriteDue) {
     due = WriteDue()
     let draft = fold.withLock { fold in fold.waitingEventCount == 0 ? nil : fold.draft() }
-    guard let draft else { return true }
-    do throws(StorageError) {
-      try draft.write(store.environment)
-    } catch {
+    if let draft { writer.begin(draft) }
+  }
+
+  /// Takes in what became of a draft. Answers false where there is no going on.
+  private func settle(
+    _ outcome: DraftWriter.Outcome, _ store: DisposableStore, _ due: inout WriteDue
+  ) -> Bool {
+    switch outcome {
+    case .written:
+      let written = fold.withLock { fold in
+        fold.settle(wasWritten: true)
+        return fold.written.position
+      }
+      reach { $0.written = written }
+      return true
+    case .failed(let error):
       fold.withLock { $0.settle(wasWritten: false) }
       due.fail()
       return goesOn(after: error, store)
     }
-    let written = fold.withLock { fold in
-      fold.settle(wasWritten: true)
-      return fold.written.position
+  }
+
+  /// Writes everything that is applied, and ends.
+  private func finish(
+    with failure: ProjectionFailure, _ writer: DraftWriter, _ store: DisposableStore
+  ) {
+    var due = WriteDue()
+    while true {
+      while writer.isBusy { wakeup.wait(milliseconds: nil) }
+      if let outcome = writer.takeOutcome() {
+        // Who closes is not kept waiting for room: after a failure, that is all.
+        state.with { $0.isClosed = true }
+        guard settle(outcome, store, &due) else { return }
+      }
+      guard fold.withLock({ $0.waitingEventCount > 0 }) else { return end(with: failure) }
+      begin(writer, &due)
     }
-    reach { $0.written = written }
-    return true
   }
 
   /// Whether what `error` ended may be tried again.

@@ -8,31 +8,27 @@ typealias Transaction = Environment.Transaction
 ///
 /// | name | key | row |
 /// |---|---|---|
-/// | `balances` | (wallet - 1) / 36 | 36 times 7 words: asset, available 2, held 2, pending 2 |
+/// | `wallets` | (wallet - 1) / 31 | 31 times 8 words: asset, available 2, newest entry, held 2, pending 2 |
 /// | `accounts` | kind, asset and number of a system account | its balance, 2 words |
 /// | `timelines` | (entry - 1) / 126 | 126 times 2 words: event, previous entry of the wallet |
-/// | `latest` | (wallet - 1) / 252 | the newest entry of 252 wallets |
 /// | `meta` | 0 | format, ledger id 2, position, number of entries, time of that event |
 ///
-/// Wallets have dense numbers, so a row holds many of them: two rows of 2,016 bytes fill a page of
-/// LMDB's, and a batch that touches neighbours writes them once.
+/// Wallets have dense numbers, so a row holds many of them: two rows of about 2,000 bytes fill a page
+/// of LMDB's, and those that change together are written once.
 enum Layout {
-  static let balances = Database(index: 0)
+  static let wallets = Database(index: 0)
   static let accounts = Database(index: 1)
   static let timelines = Database(index: 2)
-  static let latest = Database(index: 3)
-  static let meta = Database(index: 4)
-  static let names = ["balances", "accounts", "timelines", "latest", "meta"]
+  static let meta = Database(index: 3)
+  static let names = ["wallets", "accounts", "timelines", "meta"]
 
   /// Raised whenever rows change their meaning; older ones are then rebuilt.
-  static let format: UInt64 = 2
+  static let format: UInt64 = 3
 
-  /// Words of a row in `balances`, `timelines` and `latest`.
-  static let rowWordCount = 252
-  static let balanceWordCount = 7
-  static let walletsPerRow = UInt64(rowWordCount / balanceWordCount)
-  static let entriesPerRow = UInt64(rowWordCount / 2)
-  static let latestPerRow = UInt64(rowWordCount)
+  static let walletsPerRow: UInt64 = 31
+  static let walletRowWordCount = Int(walletsPerRow) * WalletRows.Column.count
+  static let entriesPerRow: UInt64 = 126
+  static let entryRowWordCount = Int(entriesPerRow) * 2
   static let accountWordCount = 2
   static let metaWordCount = 6
 }

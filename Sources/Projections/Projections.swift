@@ -135,7 +135,7 @@ public final class Projections: Sendable {
     of wallet: WalletNumber
   ) async throws(ProjectionFailure) -> WalletBalance? {
     try await look { fold, transaction throws(StorageError) in
-      try fold.balances.balance(of: wallet, transaction)
+      try fold.balance(of: wallet, transaction)
     }
   }
 
@@ -148,7 +148,7 @@ public final class Projections: Sendable {
   ) async throws(ProjectionFailure) -> Amount {
     guard asset.isSome, asset.rawValue < 1 << 16 else { return .zero }
     return try await look { fold, transaction throws(StorageError) in
-      try fold.balances.balance(of: account, in: asset, transaction)
+      try fold.balance(of: account, in: asset, transaction)
     }
   }
 
@@ -171,7 +171,7 @@ public final class Projections: Sendable {
     var touched: Touched?
     if let before { touched = try event(before).map { Self.touched($0) } }
     let beginning = try await look { [touched] fold, transaction throws(StorageError) in
-      try fold.timelines.beginning(
+      try fold.timeline(
         of: wallet, before: before, touched: touched, limit: limit, transaction)
     }
     let (numbers, hasMore) = try readWritten { transaction throws(StorageError) in

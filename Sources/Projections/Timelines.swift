@@ -2,12 +2,11 @@ public import LedgerCore
 
 /// Timelines: every event that touched a wallet, as chains through one append-only list of entries.
 ///
-///     latest[wallet] ─▶ entry ─▶ previous entry of that wallet ─▶ … ─▶ 0
+///     newest of a wallet ─▶ entry ─▶ previous entry of that wallet ─▶ … ─▶ 0
 ///
 /// Invariant: entries are in the order of their events; those of one event in the order in which it
 /// touches wallets, each wallet once. So what grows with events is only ever appended.
 struct Timelines: ~Copyable {
-  private var latest = RowCache(Layout.latest, rowWordCount: Layout.rowWordCount)
   /// The newest entries, two words each, from the start of a row on: at least those that are not
   /// written yet.
   private var tail: [UInt64] = []
@@ -24,28 +23,28 @@ struct Timelines: ~Copyable {
   }
 
   /// Bytes of what is in memory.
-  var byteCount: Int { latest.byteCount + tail.count * 8 }
+  var byteCount: Int { tail.count * 8 }
 
   /// Adds an entry: `event` touched `wallet`.
   mutating func add(
-    _ event: EventNumber, to wallet: WalletNumber, _ transaction: Transaction
+    _ event: EventNumber, to wallet: WalletNumber, _ wallets: inout WalletRows,
+    _ transaction: Transaction
   ) throws(StorageError) {
     if !isTailLoaded { try loadTail(transaction) }
-    let (row, place) = Self.row(of: wallet)
-    let newest = try latest.row(row, transaction) + place
+    let newest = try wallets.place(of: wallet, transaction) + WalletRows.Column.newest
     tail.append(event.rawValue)
-    tail.append(latest[newest])
+    tail.append(wallets[newest])
     entryCount += 1
-    latest[newest] = entryCount
+    wallets[newest] = entryCount
   }
 
   /// The row that the next entry belongs to may be half full.
   private mutating func loadTail(_ transaction: Transaction) throws(StorageError) {
     let count = Int(entryCount % Layout.entriesPerRow)
     if count > 0 {
-      var words = [UInt64](repeating: 0, count: Layout.rowWordCount)
+      var words = [UInt64](repeating: 0, count: Layout.entryRowWordCount)
       let isThere = try transaction.row(
-        Layout.timelines, tailRow, into: &words, at: 0, count: Layout.rowWordCount)
+        Layout.timelines, tailRow, into: &words, at: 0, count: Layout.entryRowWordCount)
       guard isThere else {
         throw .damaged("row \(tailRow) of the projected timelines is missing")
       }
@@ -56,40 +55,31 @@ struct Timelines: ~Copyable {
 
   // MARK: - Writing
 
-  /// What changed since the last draft: the newest entry of wallets, and the entries.
-  mutating func draft() -> (latest: RowDraft, entries: RowDraft) {
-    let rowCount = (tail.count + Layout.rowWordCount - 1) / Layout.rowWordCount
-    draftedRowCount = tail.count / Layout.rowWordCount
+  /// The entries since the last draft, and those of the row that they begin in.
+  mutating func draft() -> RowDraft {
+    let rowCount = (tail.count + Layout.entryRowWordCount - 1) / Layout.entryRowWordCount
+    draftedRowCount = tail.count / Layout.entryRowWordCount
     var entries = RowDraft(
-      Layout.timelines, rowWordCount: Layout.rowWordCount, rowCount: rowCount)
+      Layout.timelines, rowWordCount: Layout.entryRowWordCount, rowCount: rowCount)
     for row in 0..<draftedRowCount {
-      let start = row * Layout.rowWordCount
-      entries.add(tailRow + UInt64(row), tail[start..<start + Layout.rowWordCount])
+      let start = row * Layout.entryRowWordCount
+      entries.add(tailRow + UInt64(row), tail[start..<start + Layout.entryRowWordCount])
     }
     if rowCount > draftedRowCount {
-      let rest = tail[(draftedRowCount * Layout.rowWordCount)...]
-      let padding = repeatElement(UInt64(0), count: Layout.rowWordCount - rest.count)
+      let rest = tail[(draftedRowCount * Layout.entryRowWordCount)...]
+      let padding = repeatElement(UInt64(0), count: Layout.entryRowWordCount - rest.count)
       entries.add(tailRow + UInt64(draftedRowCount), (rest + padding)[...])
     }
-    return (latest.draft(), entries)
+    return entries
   }
 
   /// Says what became of the draft.
   mutating func settle(wasWritten: Bool) {
-    latest.settle(wasWritten: wasWritten)
     if wasWritten {
-      tail = Array(tail[(draftedRowCount * Layout.rowWordCount)...])
+      tail = Array(tail[(draftedRowCount * Layout.entryRowWordCount)...])
       tailRow += UInt64(draftedRowCount)
     }
     draftedRowCount = 0
-  }
-
-  /// Gives the memory back where nothing waits to be written.
-  mutating func forgetWritten() { latest.forgetWritten() }
-
-  fileprivate static func row(of wallet: WalletNumber) -> (key: UInt64, place: Int) {
-    let (row, index) = (wallet.rawValue - 1).quotientAndRemainder(dividingBy: Layout.latestPerRow)
-    return (row, Int(index))
   }
 }
 
@@ -164,15 +154,13 @@ extension Timelines {
   ///
   /// O(limit) and O(log events) where `before` is itself on the timeline, which every page's `next`
   /// is; otherwise the chain is walked from its newest entry.
+  /// - `newest`: the newest entry of the wallet.
   /// - `touched`: the wallets of event `before`, where there is one.
   func beginning(
-    of wallet: WalletNumber, before: EventNumber?, touched: Touched?, limit: Int,
+    of wallet: WalletNumber, newest: UInt64, before: EventNumber?, touched: Touched?, limit: Int,
     _ transaction: Transaction
   ) throws(StorageError) -> Beginning {
-    var beginning = Beginning()
-    guard wallet.isSome else { return beginning }
-    let (row, place) = Self.row(of: wallet)
-    beginning.next = try latest.copy(row, transaction)[place]
+    var beginning = Beginning(next: newest)
     if let before {
       var reader = EntryReader()
       let place = try self.entry(
@@ -252,7 +240,7 @@ extension Timelines.Beginning {
 /// Reads entries that are written, and keeps the row it read last.
 private struct EntryReader {
   private var row = UInt64.max
-  private var words = [UInt64](repeating: 0, count: Layout.rowWordCount)
+  private var words = [UInt64](repeating: 0, count: Layout.entryRowWordCount)
 
   mutating func entry(
     _ number: UInt64, _ transaction: Transaction

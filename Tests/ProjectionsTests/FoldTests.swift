@@ -319,19 +319,19 @@ private final class World {
 
   func balance(_ wallet: UInt64) throws -> WalletBalance? {
     try look { fold, transaction throws(StorageError) in
-      try fold.balances.balance(of: WalletNumber(wallet), transaction)
+      try fold.balance(of: WalletNumber(wallet), transaction)
     }
   }
 
   func expected(_ wallet: UInt64, in asset: UInt64, available: Int128) -> WalletBalance? {
     let low = UInt64(truncatingIfNeeded: available)
     let high = UInt64(truncatingIfNeeded: available >> 64)
-    return WalletBalance(WalletNumber(wallet), [asset, low, high, 0, 0, 0, 0])
+    return WalletBalance(WalletNumber(wallet), [asset, low, high, 0, 0, 0, 0, 0])
   }
 
   func account(_ account: Account, in asset: UInt64 = 1) throws -> Int128 {
     try look { fold, transaction throws(StorageError) in
-      try fold.balances.balance(of: account, in: AssetNumber(asset), transaction).units
+      try fold.balance(of: account, in: AssetNumber(asset), transaction).units
     }
   }
 
@@ -350,7 +350,7 @@ private final class World {
     }
     let before = before.map { EventNumber($0) }
     let page = try look { fold, transaction throws(StorageError) in
-      let beginning = try fold.timelines.beginning(
+      let beginning = try fold.timeline(
         of: WalletNumber(wallet), before: before, touched: touched, limit: limit, transaction)
       return try Timelines.page(beginning, before: before, limit: limit, transaction)
     }
