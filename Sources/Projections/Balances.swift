@@ -69,8 +69,13 @@ struct Balances: ~Copyable {
   /// Bytes of the rows in memory.
   var byteCount: Int { accounts.byteCount }
 
-  /// What changed since the last draft.
-  mutating func draft() -> RowDraft { accounts.draft() }
+  /// Begins a draft of what changed since the last.
+  mutating func beginDraft() { accounts.beginDraft() }
+
+  /// Copies up to `rowCount` more rows; the draft once it is complete.
+  mutating func continueDraft(rowCount: Int) -> RowDraft? {
+    accounts.continueDraft(rowCount: rowCount)
+  }
 
   /// Says what became of the draft.
   mutating func settle(wasWritten: Bool) { accounts.settle(wasWritten: wasWritten) }

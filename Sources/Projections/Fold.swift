@@ -4,7 +4,7 @@ import LedgerCore
 /// one likes.
 ///
 /// Life of an event: ``apply(_:_:_:)``, and it is in the answers ─▶ with many others in a
-/// ``draft()`` ─▶ written in one transaction with the position that belongs to it. So what LMDB
+/// draft ─▶ written in one transaction with the position that belongs to it. So what LMDB
 /// has is always all of the events up to a position, and those after it are read from the log again
 /// after a restart: the log is the journal of the rows in memory.
 struct Fold: ~Copyable {
@@ -15,7 +15,7 @@ struct Fold: ~Copyable {
   private var balances = Balances()
   private var timelines: Timelines
   private var postings = Postings()
-  private var drafted: Progress?
+  private var draft: Draft?
 
   /// Goes on after what is written.
   init(_ written: Progress) {
@@ -107,15 +107,45 @@ extension Fold {
     wallets.byteCount + balances.byteCount + timelines.byteCount
   }
 
-  /// What changed since the last draft. What becomes of it is to be told by ``settle(wasWritten:)``
-  /// before the next; events may be applied meanwhile.
-  mutating func draft() -> Draft {
+  /// The most rows copied into a draft at a time, 4 MB: some milliseconds.
+  private static let sliceRowCountMax = 2_048
+
+  /// Begins a draft of what changed since the last. What becomes of it is to be told by
+  /// ``settle(wasWritten:)`` before the next. Events may be applied meanwhile, and are not in it.
+  mutating func beginDraft() {
     var progress = progress
     progress.entryCount = timelines.entryCount
-    drafted = progress
-    return Draft(
-      wallets: wallets.draft(), accounts: balances.draft(), entries: timelines.draft(),
-      progress: progress)
+    draft = Draft(entries: timelines.draft(), progress: progress)
+    wallets.beginDraft()
+    balances.beginDraft()
+  }
+
+  /// Copies some more rows; the draft once it is complete. O(1).
+  mutating func continueDraft() -> Draft? {
+    if draft?.wallets == nil {
+      draft?.wallets = wallets.continueDraft(rowCount: Self.sliceRowCountMax)
+      return nil
+    }
+    if draft?.accounts == nil {
+      draft?.accounts = balances.continueDraft(rowCount: Self.sliceRowCountMax)
+      return nil
+    }
+    return draft
+  }
+
+  /// Begins a draft, completes it, and has `write` write it.
+  mutating func write(_ environment: Environment) throws(StorageError) {
+    beginDraft()
+    while true {
+      guard let draft = continueDraft() else { continue }
+      do throws(StorageError) {
+        try draft.write(environment)
+      } catch {
+        settle(wasWritten: false)
+        throw error
+      }
+      return settle(wasWritten: true)
+    }
   }
 
   /// Says what became of the draft; what was not written will be in the next.
@@ -123,8 +153,8 @@ extension Fold {
     wallets.settle(wasWritten: wasWritten)
     balances.settle(wasWritten: wasWritten)
     timelines.settle(wasWritten: wasWritten)
-    if wasWritten, let drafted { written = drafted }
-    drafted = nil
+    if wasWritten, let draft { written = draft.progress }
+    draft = nil
     if byteCount >= Self.byteCountMax { forgetWritten() }
   }
 
@@ -136,17 +166,17 @@ extension Fold {
 
   /// Everything that changed up to a position: written whole, or not at all.
   struct Draft: Sendable {
-    fileprivate var wallets: RowDraft
-    fileprivate var accounts: RowDraft
-    fileprivate var entries: RowDraft
+    fileprivate var wallets: RowDraft?
+    fileprivate var accounts: RowDraft?
+    fileprivate var entries: Timelines.Entries
     fileprivate var progress: Progress
 
     /// Writes the rows, with the position that they belong to.
     func write(_ environment: Environment) throws(StorageError) {
       try environment.write { transaction throws(StorageError) in
-        try wallets.write(transaction)
-        try accounts.write(transaction)
-        try entries.append(transaction)
+        try wallets?.write(transaction)
+        try accounts?.write(transaction)
+        try entries.write(transaction)
         try progress.write(transaction)
       }
     }

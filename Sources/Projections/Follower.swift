@@ -86,7 +86,7 @@ final class Follower: Sendable {
   /// Applies events until closed, or until the engine or the rows end it. On the follower's thread.
   func run(_ store: DisposableStore) {
     var (pace, due) = (Pace(), WriteDue())
-    var hasPaused = false
+    var (hasPaused, isDrafting) = (false, false)
     var writeBegun = ContinuousClock.now
     let writer = DraftWriter(store.environment, owner: wakeup)
     defer { writer.close() }
@@ -99,21 +99,29 @@ final class Follower: Sendable {
         (state.position, state.ceiling, state.isWanted, state.isWriteWanted, state.isClosed)
       }
       let (isFull, isAlmostFull) = fold.withLock { ($0.isFull, $0.isAlmostFull) }
-      let isBusy = writer.isBusy
-      if isClosed { return finish(with: .closed, writer, store) }
+      let isBusy = isDrafting || writer.isBusy
+      if isClosed { return finish(with: .closed, isDrafting, writer, store) }
       if !isBusy, due.isNow(isWanted: isWriteWanted || isAlmostFull) {
         writeBegun = .now
-        begin(writer, &due)
-        continue
+        due = WriteDue()
+        isDrafting = fold.withLock { fold in
+          guard fold.waitingEventCount > 0 else { return false }
+          fold.beginDraft()
+          return true
+        }
+      }
+      if isDrafting, let draft = fold.withLock({ $0.continueDraft() }) {
+        writer.begin(draft)
+        isDrafting = false
       }
       let head = engine.head
       let goal = min(head, ceiling)
       if goal <= position || isFull {
         if head <= position, let failure = engine.end {
-          return finish(with: ProjectionFailure(failure), writer, store)
+          return finish(with: ProjectionFailure(failure), isDrafting, writer, store)
         }
         if head <= position { engine.wake(wakeup, at: EventNumber(position.rawValue + 1)) }
-        wakeup.wait(milliseconds: isBusy ? nil : due.milliseconds)
+        if !isDrafting { wakeup.wait(milliseconds: writer.isBusy ? nil : due.milliseconds) }
         hasPaused = false
         continue
       }
@@ -129,7 +137,7 @@ final class Follower: Sendable {
       guard advance(store, through: goal) else { return }
       due.wait(since: begun)
       pace.add(begun)
-      if engine.head > head, !isWanted { pace.rest(wakeup) }
+      if engine.head > head, !isWanted, !isDrafting { pace.rest(wakeup) }
     }
   }
 
@@ -163,13 +171,6 @@ final class Follower: Sendable {
 
   // MARK: - Writing
 
-  /// Has the writer write what changed.
-  private func begin(_ writer: DraftWriter, _ due: inout WriteDue) {
-    due = WriteDue()
-    let draft = fold.withLock { fold in fold.waitingEventCount == 0 ? nil : fold.draft() }
-    if let draft { writer.begin(draft) }
-  }
-
   /// Takes in what became of a draft. Answers false where there is no going on.
   private func settle(
     _ outcome: DraftWriter.Outcome, _ store: DisposableStore, _ due: inout WriteDue
@@ -191,18 +192,23 @@ final class Follower: Sendable {
 
   /// Writes everything that is applied, and ends.
   private func finish(
-    with failure: ProjectionFailure, _ writer: DraftWriter, _ store: DisposableStore
+    with failure: ProjectionFailure, _ isDrafting: Bool, _ writer: DraftWriter,
+    _ store: DisposableStore
   ) {
-    var due = WriteDue()
+    // Who closes is not kept waiting for room: after one failure, that is all.
+    state.with { $0.isClosed = true }
+    var (isDrafting, due) = (isDrafting, WriteDue())
     while true {
-      while writer.isBusy { wakeup.wait(milliseconds: nil) }
-      if let outcome = writer.takeOutcome() {
-        // Who closes is not kept waiting for room: after a failure, that is all.
-        state.with { $0.isClosed = true }
-        guard settle(outcome, store, &due) else { return }
+      while isDrafting {
+        guard let draft = fold.withLock({ $0.continueDraft() }) else { continue }
+        writer.begin(draft)
+        isDrafting = false
       }
+      while writer.isBusy { wakeup.wait(milliseconds: nil) }
+      if let outcome = writer.takeOutcome(), !settle(outcome, store, &due) { return }
       guard fold.withLock({ $0.waitingEventCount > 0 }) else { return end(with: failure) }
-      begin(writer, &due)
+      fold.withLock { $0.beginDraft() }
+      isDrafting = true
     }
   }
 
@@ -331,7 +337,7 @@ private struct WriteDue {
   }
 }
 
-/// Keeps a thread at a third of a core, in the mean over a few seconds.
+/// Keeps work at a quarter of a core in the mean, so that it is below a third over any few seconds.
 private struct Pace {
   /// When it will have taken no more than its share, if it rests until then.
   private var due = ContinuousClock.now
@@ -340,7 +346,7 @@ private struct Pace {
 
   /// Counts work from `begun` until now.
   mutating func add(_ begun: ContinuousClock.Instant) {
-    due = max(due, begun) + (.now - begun) * 3
+    due = max(due, begun) + (.now - begun) * 4
   }
 
   /// Rests for some of what is owed; a nudge ends it.

@@ -81,8 +81,7 @@ private struct Shadow {
     while fold.written.position < goal {
       try fold.advance(store.environment, tape, through: goal)
       if fold.isFull || fold.progress.position == goal {
-        try fold.draft().write(store.environment)
-        fold.settle(wasWritten: true)
+        try fold.write(store.environment)
       }
       progress(fold.progress.position, goal)
     }

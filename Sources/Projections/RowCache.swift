@@ -2,8 +2,12 @@ import LedgerCore
 
 /// Rows of one database, in memory: read once, changed here, and written when it is time.
 ///
-/// Life of a row: loaded when first touched (zeros where there is none) ─▶ changed ─▶ drafted ─▶
-/// written. It stays here, to be changed again, until the memory is wanted (``forgetWritten()``).
+/// Life of a row: loaded when first touched (zeros where there is none) ─▶ changed ─▶ copied into a
+/// draft ─▶ written. It stays here, to be changed again, until the memory is wanted
+/// (``forgetWritten()``).
+///
+/// A draft has the rows as they were when it began. They are copied in pieces, and before they
+/// change, so that nobody waits for all of them.
 ///
 /// All rows have one length. They lie behind each other in one array, found by open addressing, so
 /// that touching a row that is here costs no allocation and a few nanoseconds.
@@ -12,18 +16,28 @@ struct RowCache: ~Copyable {
   private var words: [UInt64] = []
   private let database: Database
   private let rowWordCount: Int
-  /// The key of each row, and whether it changed since it was drafted.
+  /// The key of each row, and what is to become of it.
   private var keys: [UInt64] = []
-  private var isChanged: [Bool] = []
-  /// The rows that changed since the last draft, and those that were drafted and are not known to
-  /// be written.
+  private var marks: [Mark] = []
+  /// The rows that changed since the last draft began, and those that it is of.
   private var changed: [UInt32] = []
   private var drafted: [UInt32] = []
+  /// The draft as far as it is, and how many of its rows were looked at in turn.
+  private var draft: RowDraft?
+  private var draftedCount = 0
   /// Row + 1 by hash of its key; zero is empty. A power of two, at most half full.
   private var table: [UInt32]
   private var shift: UInt64
 
   private static let tableBitsMin: UInt64 = 6
+
+  private struct Mark: OptionSet {
+    let rawValue: UInt8
+    /// In ``changed``.
+    static let changed = Mark(rawValue: 1)
+    /// In ``drafted``, and not in the draft yet.
+    static let pending = Mark(rawValue: 2)
+  }
 
   init(_ database: Database, rowWordCount: Int) {
     self.database = database
@@ -58,11 +72,18 @@ struct RowCache: ~Copyable {
     let slot = slot(of: key)
     var row = Int(table[slot]) - 1
     if row < 0 { row = try load(key, slot, transaction) }
-    if !isChanged[row] {
-      isChanged[row] = true
+    if marks[row] != .changed { mark(row) }
+    return row * rowWordCount
+  }
+
+  /// What is to be done before a row changes.
+  @inline(never)
+  private mutating func mark(_ row: Int) {
+    if marks[row].contains(.pending) { copyIntoDraft(row) }
+    if marks[row].isEmpty {
+      marks[row] = .changed
       changed.append(UInt32(row))
     }
-    return row * rowWordCount
   }
 
   /// A copy of the row of `key` as it is now; zeros where there is none.
@@ -95,7 +116,7 @@ struct RowCache: ~Copyable {
       throw error
     }
     keys.append(key)
-    isChanged.append(false)
+    marks.append([])
     table[slot] = UInt32(keys.count)
     if keys.count * 2 > table.count { grow() }
     return keys.count - 1
@@ -113,30 +134,37 @@ struct RowCache: ~Copyable {
 
   // MARK: - Writing
 
-  /// Copies the rows that changed, in the order of their keys. What becomes of the draft is to be
-  /// told by ``settle(wasWritten:)`` before the next.
-  mutating func draft() -> RowDraft {
-    precondition(drafted.isEmpty)
-    drafted = changed
-    changed.removeAll(keepingCapacity: true)
-    drafted.sort { keys[Int($0)] < keys[Int($1)] }
-    var draft = RowDraft(database, rowWordCount: rowWordCount, rowCount: drafted.count)
-    for row in drafted {
-      isChanged[Int(row)] = false
-      let start = Int(row) * rowWordCount
-      draft.add(keys[Int(row)], words[start..<start + rowWordCount])
+  /// Begins a draft of the rows that changed since the last. What becomes of it is to be told by
+  /// ``settle(wasWritten:)`` before the next.
+  mutating func beginDraft() {
+    precondition(drafted.isEmpty && draft == nil)
+    swap(&drafted, &changed)
+    for row in drafted { marks[Int(row)] = .pending }
+    draft = RowDraft(database, rowWordCount: rowWordCount, rowCount: drafted.count)
+    draftedCount = 0
+  }
+
+  /// Copies up to `rowCount` more rows; the draft once it is complete.
+  mutating func continueDraft(rowCount: Int) -> RowDraft? {
+    let end = min(draftedCount + rowCount, drafted.count)
+    for index in draftedCount..<end where marks[Int(drafted[index])].contains(.pending) {
+      copyIntoDraft(Int(drafted[index]))
     }
+    draftedCount = end
+    guard end == drafted.count else { return nil }
+    defer { draft = nil }
     return draft
+  }
+
+  private mutating func copyIntoDraft(_ row: Int) {
+    let start = row * rowWordCount
+    draft?.add(keys[row], words[start..<start + rowWordCount])
+    marks[row].remove(.pending)
   }
 
   /// Says what became of the draft; rows that were not written will be in the next.
   mutating func settle(wasWritten: Bool) {
-    if !wasWritten {
-      for row in drafted where !isChanged[Int(row)] {
-        isChanged[Int(row)] = true
-        changed.append(row)
-      }
-    }
+    if !wasWritten { for row in drafted { mark(Int(row)) } }
     drafted.removeAll(keepingCapacity: true)
   }
 
@@ -149,12 +177,11 @@ struct RowCache: ~Copyable {
   mutating func removeAll() { self = RowCache(database, rowWordCount: rowWordCount) }
 }
 
-/// Rows to write into one database, in the order of their keys: a copy, so that who owns the rows
-/// may change them meanwhile.
+/// Rows to write into one database: copies, so that who owns the rows may change them meanwhile.
 struct RowDraft: Sendable {
-  let database: Database
-  let rowWordCount: Int
-  private(set) var keys: [UInt64] = []
+  private let database: Database
+  private let rowWordCount: Int
+  private var keys: [UInt64] = []
   private var words: [UInt64] = []
 
   init(_ database: Database, rowWordCount: Int, rowCount: Int) {
@@ -164,28 +191,18 @@ struct RowDraft: Sendable {
     words.reserveCapacity(rowCount * rowWordCount)
   }
 
-  /// Adds a row, whose key is greater than those before it.
+  /// Adds a row.
   mutating func add(_ key: UInt64, _ row: ArraySlice<UInt64>) {
     precondition(row.count == rowWordCount)
     keys.append(key)
     words.append(contentsOf: row)
   }
 
-  /// Writes the rows.
+  /// Writes the rows in the order of their keys, which is that of the pages.
   func write(_ transaction: Transaction) throws(StorageError) {
-    for (index, key) in keys.enumerated() {
+    for index in keys.indices.sorted(by: { keys[$0] < keys[$1] }) {
       let start = index * rowWordCount
-      try transaction.put(database, key, words, start..<start + rowWordCount)
-    }
-  }
-
-  /// As ``write(_:)``, where keys count the database's rows, so that pages are filled to the brim.
-  func append(_ transaction: Transaction) throws(StorageError) {
-    let known = UInt64(try transaction.count(database))
-    for (index, key) in keys.enumerated() {
-      let start = index * rowWordCount
-      try transaction.put(
-        database, key, words, start..<start + rowWordCount, isNewest: key >= known)
+      try transaction.put(database, keys[index], words, start..<start + rowWordCount)
     }
   }
 }

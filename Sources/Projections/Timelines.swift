@@ -7,23 +7,52 @@ public import LedgerCore
 /// Invariant: entries are in the order of their events; those of one event in the order in which it
 /// touches wallets, each wallet once. So what grows with events is only ever appended.
 struct Timelines: ~Copyable {
-  /// The newest entries, two words each, from the start of a row on: at least those that are not
-  /// written yet.
-  private var tail: [UInt64] = []
-  /// The row that the tail begins with, and how many full ones from it on a draft has.
-  private var tailRow: UInt64
-  private var draftedRowCount = 0
+  /// The newest entries, from the start of a row on.
+  private var tail: Entries
+  /// Those before, while a draft has them.
+  private var drafted: Entries?
   private var isTailLoaded = false
   private(set) var entryCount: UInt64
 
   /// Goes on after `entryCount` entries.
   init(entryCount: UInt64) {
     self.entryCount = entryCount
-    tailRow = entryCount / Layout.entriesPerRow
+    tail = Entries(firstRow: entryCount / Layout.entriesPerRow)
+  }
+
+  /// Entries in rows, two words each, from the start of a row on.
+  struct Entries: Sendable {
+    var firstRow: UInt64
+    var words: [UInt64] = []
+
+    /// An entry, where it is one of these.
+    subscript(entry: UInt64) -> (event: EventNumber, previous: UInt64)? {
+      let base = firstRow * Layout.entriesPerRow
+      guard entry > base, entry - base <= words.count / 2 else { return nil }
+      let place = Int(entry - base - 1) * 2
+      return (EventNumber(words[place]), words[place + 1])
+    }
+
+    /// Writes them, the last row filled up with zeros.
+    func write(_ transaction: Transaction) throws(StorageError) {
+      let known = UInt64(try transaction.count(Layout.timelines))
+      let width = Layout.entryRowWordCount
+      let full = words.count / width
+      for index in 0..<full {
+        let row = firstRow + UInt64(index)
+        try transaction.put(
+          Layout.timelines, row, words, index * width..<(index + 1) * width, isNewest: row >= known)
+      }
+      guard words.count > full * width else { return }
+      let row = firstRow + UInt64(full)
+      var last = Array(words[(full * width)...])
+      last.append(contentsOf: repeatElement(0, count: width - last.count))
+      try transaction.put(Layout.timelines, row, last, 0..<width, isNewest: row >= known)
+    }
   }
 
   /// Bytes of what is in memory.
-  var byteCount: Int { tail.count * 8 }
+  var byteCount: Int { (tail.words.count + (drafted?.words.count ?? 0)) * 8 }
 
   /// Adds an entry: `event` touched `wallet`.
   mutating func add(
@@ -32,8 +61,8 @@ struct Timelines: ~Copyable {
   ) throws(StorageError) {
     if !isTailLoaded { try loadTail(transaction) }
     let newest = try wallets.place(of: wallet, transaction) + WalletRows.Column.newest
-    tail.append(event.rawValue)
-    tail.append(wallets[newest])
+    tail.words.append(event.rawValue)
+    tail.words.append(wallets[newest])
     entryCount += 1
     wallets[newest] = entryCount
   }
@@ -44,42 +73,39 @@ struct Timelines: ~Copyable {
     if count > 0 {
       var words = [UInt64](repeating: 0, count: Layout.entryRowWordCount)
       let isThere = try transaction.row(
-        Layout.timelines, tailRow, into: &words, at: 0, count: Layout.entryRowWordCount)
+        Layout.timelines, tail.firstRow, into: &words, at: 0, count: Layout.entryRowWordCount)
       guard isThere else {
-        throw .damaged("row \(tailRow) of the projected timelines is missing")
+        throw .damaged("row \(tail.firstRow) of the projected timelines is missing")
       }
-      tail.append(contentsOf: words[..<(count * 2)])
+      tail.words.append(contentsOf: words[..<(count * 2)])
     }
     isTailLoaded = true
   }
 
   // MARK: - Writing
 
-  /// The entries since the last draft, and those of the row that they begin in.
-  mutating func draft() -> RowDraft {
-    let rowCount = (tail.count + Layout.entryRowWordCount - 1) / Layout.entryRowWordCount
-    draftedRowCount = tail.count / Layout.entryRowWordCount
-    var entries = RowDraft(
-      Layout.timelines, rowWordCount: Layout.entryRowWordCount, rowCount: rowCount)
-    for row in 0..<draftedRowCount {
-      let start = row * Layout.entryRowWordCount
-      entries.add(tailRow + UInt64(row), tail[start..<start + Layout.entryRowWordCount])
-    }
-    if rowCount > draftedRowCount {
-      let rest = tail[(draftedRowCount * Layout.entryRowWordCount)...]
-      let padding = repeatElement(UInt64(0), count: Layout.entryRowWordCount - rest.count)
-      entries.add(tailRow + UInt64(draftedRowCount), (rest + padding)[...])
-    }
-    return entries
+  /// The entries since the last draft, and those of the row that they begin in. What becomes of
+  /// them is to be told by ``settle(wasWritten:)``.
+  mutating func draft() -> Entries {
+    precondition(drafted == nil)
+    let full = tail.words.count / Layout.entryRowWordCount
+    var next = Entries(firstRow: tail.firstRow + UInt64(full))
+    next.words = Array(tail.words[(full * Layout.entryRowWordCount)...])
+    let draft = tail
+    drafted = draft
+    tail = next
+    return draft
   }
 
   /// Says what became of the draft.
   mutating func settle(wasWritten: Bool) {
-    if wasWritten {
-      tail = Array(tail[(draftedRowCount * Layout.entryRowWordCount)...])
-      tailRow += UInt64(draftedRowCount)
+    if !wasWritten, var entries = drafted {
+      let rowCount = Int(tail.firstRow - entries.firstRow)
+      entries.words.removeLast(entries.words.count - rowCount * Layout.entryRowWordCount)
+      entries.words.append(contentsOf: tail.words)
+      tail = entries
     }
-    draftedRowCount = 0
+    drafted = nil
   }
 }
 
@@ -189,11 +215,7 @@ extension Timelines {
 
   /// An entry that is in memory.
   private func recent(_ entry: UInt64) -> (event: EventNumber, previous: UInt64)? {
-    let base = tailRow * Layout.entriesPerRow
-    guard entry > base else { return nil }
-    let place = Int(entry - base - 1) * 2
-    guard place < tail.count else { return nil }
-    return (EventNumber(tail[place]), tail[place + 1])
+    tail[entry] ?? drafted?[entry]
   }
 
   /// An entry, in memory or not.

@@ -70,8 +70,13 @@ struct WalletRows: ~Copyable {
   /// Bytes of the rows in memory.
   var byteCount: Int { rows.byteCount }
 
-  /// What changed since the last draft.
-  mutating func draft() -> RowDraft { rows.draft() }
+  /// Begins a draft of what changed since the last.
+  mutating func beginDraft() { rows.beginDraft() }
+
+  /// Copies up to `rowCount` more rows; the draft once it is complete.
+  mutating func continueDraft(rowCount: Int) -> RowDraft? {
+    rows.continueDraft(rowCount: rowCount)
+  }
 
   /// Says what became of the draft.
   mutating func settle(wasWritten: Bool) { rows.settle(wasWritten: wasWritten) }

@@ -128,7 +128,7 @@ import Testing
         // Events come while a draft is on its way to the disk, and they are not in it.
         let isFailing = dice.below(2) == 0
         try world.write(failing: isFailing) {
-          for _ in 0..<dice.below(300) {
+          for _ in 0..<dice.below(100) {
             let event = model.draw(&dice, walletCount: walletCount)
             model.apply(event)
             try world.applyInMemory([event])
@@ -292,11 +292,17 @@ private final class World {
     }
   }
 
-  /// Writes what was applied; `meanwhile` happens between the draft and its end, as it may.
+  /// Writes what was applied; `meanwhile` happens before each piece of the draft and before its
+  /// end, as it may.
   func write(failing isFailing: Bool = false, meanwhile: () throws -> Void = {}) throws {
-    let draft = fold.draft()
+    fold.beginDraft()
+    var draft: Fold.Draft?
+    while draft == nil {
+      try meanwhile()
+      draft = fold.continueDraft()
+    }
     try meanwhile()
-    if !isFailing { try draft.write(store.environment) }
+    if !isFailing { try draft?.write(store.environment) }
     fold.settle(wasWritten: !isFailing)
   }
 
