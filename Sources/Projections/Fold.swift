@@ -84,9 +84,9 @@ extension Fold {
 // MARK: - Writing
 
 extension Fold {
-  /// The most events that wait to be written: after a kill, so many are applied again, in about a
-  /// second.
-  static let waitingEventCountMax: UInt64 = 1 << 20
+  /// The most events that wait to be written: after a kill, so many are applied again, in about two
+  /// seconds.
+  static let waitingEventCountMax: UInt64 = 1 << 21
   /// The most bytes of rows in memory, changed or only kept.
   static let byteCountMax = 128 << 20
 

@@ -137,7 +137,7 @@ final class Follower: Sendable {
       guard advance(store, through: goal) else { return }
       due.wait(since: begun)
       pace.add(begun)
-      if engine.head > head, !isWanted, !isDrafting { pace.rest(wakeup) }
+      if !isWanted, !isDrafting { pace.rest(wakeup, head: engine.head) }
     }
   }
 
@@ -337,21 +337,29 @@ private struct WriteDue {
   }
 }
 
-/// Keeps work at a quarter of a core in the mean, so that it is below a third over any few seconds.
+/// Keeps work at a third of a core in the mean, while the log grows.
 private struct Pace {
   /// When it will have taken no more than its share, if it rests until then.
   private var due = ContinuousClock.now
+  /// When the log was last seen to have grown, and to where.
+  private var growth = (head: EventNumber.none, at: ContinuousClock.now)
+
   /// The longest rest in one piece: who waits for events is not to wait for what was owed.
   private static let restMax = Duration.milliseconds(20)
+  /// A log that did not grow for so long is idle, and nobody is disturbed by catching up.
+  private static let idlePause = Duration.milliseconds(100)
 
   /// Counts work from `begun` until now.
   mutating func add(_ begun: ContinuousClock.Instant) {
-    due = max(due, begun) + (.now - begun) * 4
+    due = max(due, begun) + (.now - begun) * 3
   }
 
-  /// Rests for some of what is owed; a nudge ends it.
-  func rest(_ wakeup: Wakeup) {
-    let owed = min(due - .now, Self.restMax)
+  /// Rests for some of what is owed, where the log grows; a nudge ends it.
+  mutating func rest(_ wakeup: Wakeup, head: EventNumber) {
+    let now = ContinuousClock.now
+    if head > growth.head { growth = (head, now) }
+    guard now - growth.at < Self.idlePause else { return }
+    let owed = min(due - now, Self.restMax)
     if owed >= .milliseconds(1) { wakeup.wait(milliseconds: Int(owed / .milliseconds(1))) }
   }
 }
