@@ -8,7 +8,7 @@ public import LedgerCore
 /// Invariant: no balance is below zero after any posting, and for each asset the debit-normal
 /// balances add up to the credit-normal ones. The engine's own balances come from `evolve`: two
 /// independent computations, which ``Projections/verify()`` compares.
-struct Balances: ~Copyable {
+struct Balances: ~Copyable, Sendable {
   private var accounts = RowCache(Layout.accounts, rowWordCount: Layout.accountWordCount)
 
   /// Begins a wallet's row, with nothing in it.

@@ -1,7 +1,7 @@
 import LedgerCore
 
-/// The thread that writes drafts, so that events are applied meanwhile: at a million wallets a draft
-/// takes it a few tenths of a second.
+/// The thread that writes drafts, so that events are applied meanwhile: at a million wallets a
+/// draft takes a few tenths of a second.
 final class DraftWriter: Sendable {
   private enum State {
     case idle

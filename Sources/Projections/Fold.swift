@@ -7,7 +7,7 @@ import LedgerCore
 /// draft ─▶ written in one transaction with the position that belongs to it. So what LMDB
 /// has is always all of the events up to a position, and those after it are read from the log again
 /// after a restart: the log is the journal of the rows in memory.
-struct Fold: ~Copyable {
+struct Fold: ~Copyable, Sendable {
   /// What is applied, and what of it is written.
   private(set) var progress: Progress
   private(set) var written: Progress

@@ -1,5 +1,4 @@
 import LedgerCore
-import Synchronization
 
 /// The one thread that applies events, and what it shares with readers and the ``DraftWriter``.
 ///
@@ -46,14 +45,14 @@ final class Follower: Sendable {
   }
 
   private let engine: Engine
-  private let fold: Mutex<Fold>
+  private let fold: Guarded<Fold>
   private let state: Guarded<State>
   private let wakeup = Wakeup()
 
   /// Follows `engine` from what is written; nothing happens before ``run(_:)``.
   init(_ engine: Engine, from written: Progress) {
     self.engine = engine
-    fold = Mutex(Fold(written))
+    fold = Guarded(Fold(written))
     state = Guarded(State(position: written.position, written: written.position))
   }
 
@@ -70,7 +69,7 @@ final class Follower: Sendable {
     _ body: @Sendable (borrowing Fold, Transaction) throws(StorageError) -> Value
   ) throws(StorageError) -> Value {
     // The transaction begins while nothing changes: rows that memory was taken from are in it.
-    try fold.withLock { fold throws(StorageError) in
+    try fold.with { fold throws(StorageError) in
       try environment.read { transaction throws(StorageError) in try body(fold, transaction) }
     }
   }
@@ -98,19 +97,19 @@ final class Follower: Sendable {
       let (position, ceiling, isWanted, isWriteWanted, isClosed) = state.with { state in
         (state.position, state.ceiling, state.isWanted, state.isWriteWanted, state.isClosed)
       }
-      let (isFull, isAlmostFull) = fold.withLock { ($0.isFull, $0.isAlmostFull) }
+      let (isFull, isAlmostFull) = fold.with { ($0.isFull, $0.isAlmostFull) }
       let isBusy = isDrafting || writer.isBusy
       if isClosed { return finish(with: .closed, isDrafting, writer, store) }
       if !isBusy, due.isNow(isWanted: isWriteWanted || isAlmostFull) {
         writeBegun = .now
         due = WriteDue()
-        isDrafting = fold.withLock { fold in
+        isDrafting = fold.with { fold in
           guard fold.waitingEventCount > 0 else { return false }
           fold.beginDraft()
           return true
         }
       }
-      if isDrafting, let draft = fold.withLock({ $0.continueDraft() }) {
+      if isDrafting, let draft = fold.with({ $0.continueDraft() }) {
         writer.begin(draft)
         isDrafting = false
       }
@@ -151,14 +150,14 @@ final class Follower: Sendable {
       return false
     }
     do throws(StorageError) {
-      let position = try fold.withLock { fold throws(StorageError) in
+      let position = try fold.with { fold throws(StorageError) in
         try fold.advance(store.environment, tape, through: goal)
         return fold.progress.position
       }
       reach { $0.position = position }
       return true
     } catch {
-      let written = fold.withLock { fold in
+      let written = fold.with { fold in
         fold.startOver()
         return fold.written.position
       }
@@ -177,14 +176,14 @@ final class Follower: Sendable {
   ) -> Bool {
     switch outcome {
     case .written:
-      let written = fold.withLock { fold in
+      let written = fold.with { fold in
         fold.settle(wasWritten: true)
         return fold.written.position
       }
       reach { $0.written = written }
       return true
     case .failed(let error):
-      fold.withLock { $0.settle(wasWritten: false) }
+      fold.with { $0.settle(wasWritten: false) }
       due.fail()
       return goesOn(after: error, store)
     }
@@ -200,14 +199,14 @@ final class Follower: Sendable {
     var (isDrafting, due) = (isDrafting, WriteDue())
     while true {
       while isDrafting {
-        guard let draft = fold.withLock({ $0.continueDraft() }) else { continue }
+        guard let draft = fold.with({ $0.continueDraft() }) else { continue }
         writer.begin(draft)
         isDrafting = false
       }
       while writer.isBusy { wakeup.wait(milliseconds: nil) }
       if let outcome = writer.takeOutcome(), !settle(outcome, store, &due) { return }
-      guard fold.withLock({ $0.waitingEventCount > 0 }) else { return end(with: failure) }
-      fold.withLock { $0.beginDraft() }
+      guard fold.with({ $0.waitingEventCount > 0 }) else { return end(with: failure) }
+      fold.with { $0.beginDraft() }
       isDrafting = true
     }
   }

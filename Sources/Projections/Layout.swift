@@ -8,13 +8,13 @@ typealias Transaction = Environment.Transaction
 ///
 /// | name | key | row |
 /// |---|---|---|
-/// | `wallets` | (wallet - 1) / 31 | 31 times 8 words: asset, available 2, newest entry, held 2, pending 2 |
+/// | `wallets` | (wallet - 1) / 31 | 31 times 8 words, ``WalletRows/Column`` |
 /// | `accounts` | kind, asset and number of a system account | its balance, 2 words |
 /// | `timelines` | (entry - 1) / 126 | 126 times 2 words: event, previous entry of the wallet |
 /// | `meta` | 0 | format, ledger id 2, position, number of entries, time of that event |
 ///
-/// Wallets have dense numbers, so a row holds many of them: two rows of about 2,000 bytes fill a page
-/// of LMDB's, and those that change together are written once.
+/// Wallets have dense numbers, so a row holds many of them: two rows of about 2,000 bytes fill a
+/// page of LMDB's, and those that change together are written once.
 enum Layout {
   static let wallets = Database(index: 0)
   static let accounts = Database(index: 1)

@@ -2,8 +2,8 @@ import LedgerCore
 
 /// Rows of one database, in memory: read once, changed here, and written when it is time.
 ///
-/// Life of a row: loaded when first touched (zeros where there is none) ─▶ changed ─▶ copied into a
-/// draft ─▶ written. It stays here, to be changed again, until the memory is wanted
+/// Life of a row: loaded when first touched (zeros where there is none) ─▶ changed ─▶ copied
+/// into a draft ─▶ written. It stays here, to be changed again, until the memory is wanted
 /// (``forgetWritten()``).
 ///
 /// A draft has the rows as they were when it began. They are copied in pieces, and before they
@@ -11,7 +11,7 @@ import LedgerCore
 ///
 /// All rows have one length. They lie behind each other in one array, found by open addressing, so
 /// that touching a row that is here costs no allocation and a few nanoseconds.
-struct RowCache: ~Copyable {
+struct RowCache: ~Copyable, Sendable {
   /// Every row, one after the other.
   private var words: [UInt64] = []
   private let database: Database

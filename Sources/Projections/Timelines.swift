@@ -6,7 +6,7 @@ public import LedgerCore
 ///
 /// Invariant: entries are in the order of their events; those of one event in the order in which it
 /// touches wallets, each wallet once. So what grows with events is only ever appended.
-struct Timelines: ~Copyable {
+struct Timelines: ~Copyable, Sendable {
   /// The newest entries, from the start of a row on.
   private var tail: Entries
   /// Those before, while a draft has them.

@@ -1,8 +1,8 @@
 import LedgerCore
 
-/// What each wallet has and where its timeline begins: 64 bytes a wallet, 31 wallets a row. They lie
-/// together because nearly every event that changes the one changes the other.
-struct WalletRows: ~Copyable {
+/// What each wallet has and where its timeline begins: 64 bytes a wallet, 31 wallets a row. They
+/// lie together because nearly every event that changes the one changes the other.
+struct WalletRows: ~Copyable, Sendable {
   private var rows = RowCache(Layout.wallets, rowWordCount: Layout.walletRowWordCount)
 
   /// Words of a wallet, from its first.

@@ -115,14 +115,16 @@ package final class Worker: Sendable {
 }
 
 /// A value that one thread at a time may look at and change.
-package final class Guarded<Value: Sendable>: Sendable {
+package final class Guarded<Value: ~Copyable & Sendable>: Sendable {
   private let mutex: Mutex<Value>
 
   /// Guards `value`.
-  package init(_ value: Value) { mutex = Mutex(value) }
+  package init(_ value: consuming sending Value) { mutex = Mutex(value) }
 
   /// Runs `body` on the value while nobody else does. Keep it short, and never nest two.
-  package func with<Result: Sendable>(_ body: (inout Value) -> Result) -> Result {
-    mutex.withLock { value in body(&value) }
+  package func with<Result: Sendable, Failure: Error>(
+    _ body: (inout Value) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try mutex.withLock { value throws(Failure) in try body(&value) }
   }
 }

@@ -42,7 +42,7 @@ public struct Posting: Hashable, Sendable {
 }
 
 /// The postings of one event, in order. On the stack, so that deriving them allocates nothing.
-public struct Postings: ~Copyable {
+public struct Postings: ~Copyable, Sendable {
   /// The most that one event has.
   public static let countMax = 8
 
