@@ -8,19 +8,6 @@ import Testing
 /// Method: a ledger with every kind of row; snapshots made, spoiled and exchanged; the state after
 /// opening is compared with the one before, byte by byte.
 @Suite(.timeLimit(.minutes(3))) struct SnapshotTests {
-  /// What opening warned of.
-  private final class Warnings: Sendable {
-    private let sentences = Guarded<[String]>([])
-
-    var all: [String] { sentences.with { $0 } }
-
-    func options(_ options: Engine.Options) -> Engine.Options {
-      var options = options
-      options.onWarning = { [self] sentence in sentences.with { $0.append(sentence) } }
-      return options
-    }
-  }
-
   /// A ledger with tenants, credentials, external payees, schedules to come and recorded refusals.
   private static func scene(_ options: Engine.Options = TestClock().options) throws -> Scene {
     let scene = try Scene(options)

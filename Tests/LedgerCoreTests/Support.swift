@@ -23,6 +23,19 @@ extension Engine.Options {
   }
 }
 
+/// What an engine warned of.
+final class Warnings: Sendable {
+  private let sentences = Guarded<[String]>([])
+
+  var all: [String] { sentences.with { $0 } }
+
+  func options(_ options: Engine.Options) -> Engine.Options {
+    var options = options
+    options.onWarning = { [self] sentence in sentences.with { $0.append(sentence) } }
+    return options
+  }
+}
+
 /// A ledger with two agents who have a wallet each, for tests that need no more.
 struct Scene {
   let directory: TemporaryDirectory

@@ -77,7 +77,7 @@ extension Backup {
       throw .damaged("the copy has no head")
     }
     let found = Verification.of(
-      log, upTo: head.last, preparation, live: nil, runs: runs, progress: progress)
+      log, upTo: head.last, preparation, runs: runs, progress: progress)
     if let finding = found.findings.first { throw .damaged(finding) }
     let tree = try MerkleTree(size: head.last.rawValue, peaks: head.tree)
     try HeadLog.create(partial + "/head.log")

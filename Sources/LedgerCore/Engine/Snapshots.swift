@@ -65,17 +65,11 @@ struct Snapshots: Sendable {
 
   // MARK: - Reading
 
-  /// A state and the place in the log where folding goes on.
-  struct Loaded: ~Copyable {
-    var ledger = Ledger()
-    var position = Replay.Position()
-  }
-
   /// The newest good snapshot of events up to `head`; the empty state where there is none.
   ///
   /// - Throws: ``StorageError/damaged(_:)`` where a good one is of events that the log has not:
   ///   then not the snapshot is wrong, but the log lost its tail.
-  func newest(_ log: EventLog, upTo head: EventNumber) throws(StorageError) -> Loaded {
+  func newest(_ log: EventLog, upTo head: EventNumber) throws(StorageError) -> LoadedState {
     for number in numbers() {
       do throws(StorageError) {
         let loaded = try load(number, log, upTo: head)
@@ -86,29 +80,16 @@ struct Snapshots: Sendable {
       }
       throw .damaged("the log lost events: snapshot \(number) has seen more than \(head)")
     }
-    return Loaded()
+    return LoadedState()
   }
 
   private func load(
     _ number: EventNumber, _ log: EventLog, upTo end: EventNumber
-  ) throws(StorageError) -> Loaded {
-    var reader = try SnapshotFile.Reader(path(of: number))
-    let head = reader.head
-    guard head.ledger == ledger else { throw .refused("it is of another ledger") }
-    guard head.layout == Ledger.layout else {
-      throw .refused("it has layout \(head.layout) of the state, not \(Ledger.layout)")
+  ) throws(StorageError) -> LoadedState {
+    let loaded = try LoadedState(path(of: number), of: ledger, log, upTo: end, hasWords: false)
+    guard loaded.head.last == number else {
+      throw .damaged("it is of event \(loaded.head.last)")
     }
-    guard head.last == number else { throw .damaged("it is of event \(head.last)") }
-    var loaded = Loaded()
-    try loaded.ledger.load(from: &reader)
-    try reader.finish()
-    let root = try MerkleTree(size: head.last.rawValue, peaks: head.peaks).root
-    if number <= end, try log.root(at: number) != root {
-      throw .damaged("its tree is not the log's at event \(number)")
-    }
-    loaded.ledger.rebuildIndexes()
-    loaded.position = Replay.Position(
-      next: EventNumber(number.rawValue + 1), time: head.time, root: root)
     return loaded
   }
 
@@ -129,26 +110,8 @@ struct Snapshots: Sendable {
     pause: @escaping (Int) throws(StorageError) -> Void
   ) throws(StorageError) -> Snapshot {
     if !File.exists(directory) { try File.makeDirectory(directory) }
-    let (final, partial) = (path(of: head.last), path(of: head.last) + ".partial")
-    try File.remove(partial)
-    var tableCount: UInt32 = 0
-    state.withBytes { _, _ in tableCount += 1 }
-    let digest = state.digest
-    do throws(StorageError) {
-      var writer = try SnapshotFile.Writer(
-        partial,
-        SnapshotFile.Head(
-          layout: Ledger.layout, tableCount: tableCount, ledger: ledger, last: head.last,
-          time: head.time, state: digest, peaks: head.tree),
-        pause: pause)
-      try state.withBytes { bytes, rowByteCount throws(StorageError) in
-        try writer.put(bytes, rowByteCount: rowByteCount)
-      }
-      try File.move(partial, to: final)
-    } catch {
-      do throws(StorageError) { try File.remove(partial) } catch {}
-      throw error
-    }
+    let final = path(of: head.last)
+    let digest = try SnapshotFile.create(final, of: ledger, state, at: head, pause: pause)
     return Snapshot(
       last: head.last, time: head.time, state: digest,
       byteCount: try File(final, flags: O_RDONLY).byteCount)
@@ -197,6 +160,88 @@ struct Snapshots: Sendable {
 
   func remove(_ snapshot: Snapshot) throws(StorageError) {
     try File.remove(path(of: snapshot.last))
+  }
+}
+
+// MARK: - A state in a file
+
+/// A state that was read from a file, and the place in the log where folding goes on.
+struct LoadedState: ~Copyable {
+  var ledger = Ledger()
+  var position = Replay.Position()
+  /// What the file is of.
+  var head = SnapshotFile.Head(
+    layout: Ledger.layout, tableCount: 0, ledger: 0, last: .none, time: .none, state: .none,
+    peaks: [])
+  /// The numbers behind the state, where the file has some.
+  var words: [UInt64] = []
+
+  /// Nothing happened yet.
+  init() {}
+
+  /// Reads the file at `path`: of this ledger and of this layout, and of events that the log has,
+  /// where it ends at `end` or later.
+  init(
+    _ path: String, of ledger: UInt128, _ log: EventLog, upTo end: EventNumber, hasWords: Bool
+  ) throws(StorageError) {
+    var reader = try SnapshotFile.Reader(path)
+    let head = reader.head
+    guard head.ledger == ledger else { throw .refused("it is of another ledger") }
+    guard head.layout == Ledger.layout else {
+      throw .refused("it has layout \(head.layout) of the state, not \(Ledger.layout)")
+    }
+    var state = Ledger()
+    try state.load(from: &reader)
+    let words = hasWords ? try reader.words() : []
+    try reader.finish()
+    let root = try MerkleTree(size: head.last.rawValue, peaks: head.peaks).root
+    if head.last <= end, try log.root(at: head.last) != root {
+      throw .damaged("its tree is not the log's at event \(head.last)")
+    }
+    state.rebuildIndexes()
+    self.ledger = state
+    self.head = head
+    self.words = words
+    position = Replay.Position(
+      next: EventNumber(head.last.rawValue + 1), time: head.time, root: root)
+  }
+}
+
+extension SnapshotFile {
+  /// Writes the state after `head.last`, and the words behind it if there are any, to `path`: whole
+  /// or not at all. `pause` is called after each piece, and may give up. Answers the digest over
+  /// all.
+  static func create(
+    _ path: String, of ledger: UInt128, _ state: borrowing Ledger, at head: EventLog.Head,
+    words: [UInt64] = [], pause: @escaping (Int) throws(StorageError) -> Void
+  ) throws(StorageError) -> Digest32 {
+    let partial = path + ".partial"
+    try File.remove(partial)
+    var tableCount: UInt32 = words.isEmpty ? 0 : 1
+    var digester = Digester()
+    state.withBytes { bytes, _ in
+      tableCount += 1
+      digester.update(bytes)
+    }
+    if !words.isEmpty { digester.update(words: words) }
+    let digest = digester.finish()
+    do throws(StorageError) {
+      var writer = try Writer(
+        partial,
+        Head(
+          layout: Ledger.layout, tableCount: tableCount, ledger: ledger, last: head.last,
+          time: head.time, state: digest, peaks: head.tree),
+        pause: pause)
+      try state.withBytes { bytes, rowByteCount throws(StorageError) in
+        try writer.put(bytes, rowByteCount: rowByteCount)
+      }
+      if !words.isEmpty { try writer.put(words: words) }
+      try File.move(partial, to: path)
+    } catch {
+      do throws(StorageError) { try File.remove(partial) } catch {}
+      throw error
+    }
+    return digest
   }
 }
 

@@ -15,6 +15,8 @@ import CLedger
 ///       keys/         the master key, in local hosting
 ///       index/        old idempotency keys, sorted
 ///       snapshots/    states, so that opening need not fold the whole log
+///
+/// Others keep files of their own here: `Format.md` has them all.
 struct DataDirectory: ~Copyable {
   let path: String
   private let lock: File

@@ -289,6 +289,51 @@ extension SnapshotFile {
   }
 }
 
+// MARK: - Words
+
+/// A table of numbers behind those of the state, in rows of two words.
+extension SnapshotFile {
+  fileprivate static let wordRowByteCount = 16
+
+  fileprivate static func bytes<Failure: Error>(
+    of words: [UInt64], _ body: (RawSpan) throws(Failure) -> Void
+  ) throws(Failure) {
+    precondition(!words.isEmpty && words.count % 2 == 0)
+    #if _endian(big)
+      let words = words.map(\.littleEndian)
+    #endif
+    try body(unsafe words.span.bytes)
+  }
+}
+
+extension SnapshotFile.Writer {
+  /// Writes the last table: an even number of words, and not none.
+  mutating func put(words: [UInt64]) throws(StorageError) {
+    try SnapshotFile.bytes(of: words) { bytes throws(StorageError) in
+      try put(bytes, rowByteCount: SnapshotFile.wordRowByteCount)
+    }
+  }
+}
+
+extension SnapshotFile.Reader {
+  /// Reads the last table, where it is one of words.
+  mutating func words() throws(StorageError) -> [UInt64] {
+    let byteCount = try begin(rowByteCount: SnapshotFile.wordRowByteCount)
+    var words = [UInt64](repeating: 0, count: byteCount / 8)
+    var span = words.mutableSpan
+    var bytes = unsafe span.mutableBytes
+    try fill(&bytes)
+    return words.map { UInt64(littleEndian: $0) }
+  }
+}
+
+extension Digester {
+  /// Takes in words as they lie in a file.
+  mutating func update(words: [UInt64]) {
+    SnapshotFile.bytes(of: words) { bytes in update(bytes) }
+  }
+}
+
 /// Rows of words by columns: like goes beside like, which compresses better.
 private enum Columns {
   static func of(_ rows: RawSpan, rowByteCount: Int) -> [UInt8] {
