@@ -25,7 +25,9 @@ final class OpenedLedger: Source {
     return StatusView(
       head: head.last.rawValue, root: head.root.hex, time: head.time.text,
       bytes: try engine.byteCount(), projections: views.position.rawValue,
-      clockAhead: false, storageShort: engine.isStorageShort, counts: try await engine.counts())
+      clockAhead: false, storageShort: engine.isStorageShort,
+      // Nobody but this process has it open, and it commits nothing.
+      slowCommitMilliseconds: nil, counts: try await engine.counts())
   }
 
   func wallet(_ name: String) async throws -> WalletView? {

@@ -70,12 +70,15 @@ struct StatusView: Codable {
   var clockAhead: Bool
   /// Nothing new is begun, since the disk is full.
   var storageShort: Bool
+  /// How long a commit took, where one of the last minute took more than a second.
+  var slowCommitMilliseconds: Int?
   var counts: Counts
 
   private enum CodingKeys: String, CodingKey {
     case head, root, time, bytes, projections, counts
     case clockAhead = "clock_ahead"
     case storageShort = "storage_short"
+    case slowCommitMilliseconds = "slow_commit_ms"
   }
 }
 

@@ -41,6 +41,9 @@ extension StatusView {
   fileprivate var commands: String {
     if clockAhead { return "refused: the clock jumped ahead; see ledgerctl accept-clock" }
     if storageShort { return "only those that end something: the disk is nearly full" }
+    if let slowCommitMilliseconds {
+      return "taken, and the disk is slow: a commit took \(slowCommitMilliseconds) ms"
+    }
     return "taken"
   }
 }

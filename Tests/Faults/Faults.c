@@ -93,6 +93,10 @@ enum verdict { PASS, HALF, FAIL };
 static enum verdict judge(bool may_tear) {
   const long n = atomic_fetch_add(&counted, 1) + 1;
   const int kind = fault;
+  if (kind == FAULT_SLOW && n >= at) {
+    if (!may_tear) usleep((useconds_t)failure * 1000);
+    return PASS;
+  }
   if (kind == FAULT_NONE || n < at || (n > at && kind != FAULT_ERROR_FOR_GOOD)) return PASS;
   if (kind == FAULT_EXIT || (kind == FAULT_TORN && !may_tear)) _exit(137);
   if (kind == FAULT_TORN) return HALF;

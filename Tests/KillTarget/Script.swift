@@ -45,6 +45,34 @@ struct Script {
     Victim.say("calls \(faults_count())")
   }
 
+  /// Pays once with syncs that take 1,300 ms longer, and once without. Writes a line `WHEN MS` with
+  /// what the ledger says of it at each moment, 0 for nothing; a minute passes by its own clock.
+  static func paySlowly(_ directory: String) throws {
+    let passed = Atomic<UInt64>(0)
+    var options = Engine.Options()
+    options.mapByteCount = 1 << 30
+    let uptime = options.uptime
+    options.uptime = { uptime() + passed.load(ordering: .relaxed) }
+    let engine = try Engine.open(directory, options)
+    let workload = try Workload(engine)
+    func say(_ moment: String) { Victim.say("\(moment) \(engine.slowCommitMilliseconds ?? 0)") }
+    say("before")
+    unsafe faults_arm(directory, FAULT_SLOW, 1, 1_300)
+    let isAnswered = DispatchSemaphore(value: 0)
+    engine.submit(try workload.request(keys[0])) { _ in isAnswered.signal() }
+    usleep(1_150_000)
+    say("during")
+    isAnswered.wait()
+    faults_disarm()
+    say("after")
+    _ = try engine.submitAndWait(try workload.request(keys[1]))
+    passed.store(59_000_000_000, ordering: .relaxed)
+    say("soon")
+    passed.store(61_000_000_000, ordering: .relaxed)
+    say("later")
+    engine.close()
+  }
+
   /// Without a fault, and with a trace of every call in a file.
   init(_ directory: String, trace: String) {
     self.directory = directory

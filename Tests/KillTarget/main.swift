@@ -8,6 +8,7 @@ import LedgerCore
 ///     KillTarget script DIR FAULT N                     pays with a fault; see `Script`
 ///     KillTarget burst DIR FAULT N                      the same, all of it at once
 ///     KillTarget backup DIR TO FAULT N                  backs up with a fault; see `Script`
+///     KillTarget slow DIR                               pays while syncs are slow; see `Script`
 ///     KillTarget trace DIR FILE                         pays, and writes down every call
 ///     KillTarget powerloss FILE DIR COPY SEED FROM TO honest|lying    see `PowerLoss`
 ///     KillTarget sweep DIR COPY FILE SEED[/STEP] FROM TO [KEY]        flips bits; see `Sweep`
@@ -25,6 +26,8 @@ do {
   case "backup" where arguments.count == 5:
     try Script.backUp(
       arguments[1], to: arguments[2], arguments[3], at: Int(arguments[4]) ?? 0)
+  case "slow" where arguments.count == 2:
+    try Script.paySlowly(arguments[1])
   case "trace" where arguments.count == 3:
     try Script(arguments[1], trace: arguments[2]).run()
   case "powerloss" where arguments.count == 8:
@@ -34,7 +37,7 @@ do {
     try sweep.run()
   default:  // not ours: a person's words
     FileHandle.standardError.write(
-      Data("KillTarget run|open|script|burst|backup|trace|powerloss|sweep …\n".utf8))
+      Data("KillTarget run|open|script|burst|backup|slow|trace|powerloss|sweep …\n".utf8))
     exit(64)
   }
 } catch let error as StorageError {

@@ -97,6 +97,21 @@ import Testing
     return isWhole && paid == due && findings == []
   }
 
+  /// It harms nothing but time, so it is told, and forgotten a minute later.
+  @Test func `a slow disk is told while a commit waits for it and for a minute after`() throws {
+    let directory = TemporaryDirectory()
+    let child = try Child(["slow", directory.path])
+    #expect(child.wait() == .exit(0), "\(child.lines)")
+    var said: [String: Int] = [:]
+    for line in child.lines {
+      let words = line.split(separator: " ")
+      if words.count == 2 { said[String(words[0])] = Int(words[1]) }
+    }
+    #expect(said["before"] == 0 && said["later"] == 0, "\(said)")
+    for moment in ["during", "after", "soon"] { #expect(said[moment] ?? 0 > 1_000, "\(said)") }
+    #expect(said["soon"] == said["after"] && said["after"] ?? 0 >= 1_300, "\(said)")
+  }
+
   @Test(arguments: ["exit", "torn"]) func `a process may end at any call`(_ fault: String) throws {
     try sweep(fault) { run, call in
       #expect(run.end == .exit(137), "call \(call)")

@@ -180,6 +180,35 @@ import Testing
     }
   }
 
+  @Test func `a slow commit makes it degraded for a minute, and refuses nothing`() async throws {
+    let (step, jump) = (Jump(), Jump())
+    var options = Engine.Options()
+    let uptime = options.uptime
+    // Whoever looks at the clock is so much later by it.
+    options.uptime = {
+      let step = step.nanoseconds.load(ordering: .relaxed)
+      let jumped = jump.nanoseconds.wrappingAdd(step, ordering: .relaxed).newValue
+      return uptime() + jumped
+    }
+    try await Scene.run(routes: PublicRoutes.all + AdminRoutes.all, options: options) { scene in
+      let ann = try await scene.payer("ann")
+      let bob = try await scene.agent("bob")
+      #expect(try await scene.get("/readyz")["status"] == "ready")
+      #expect(try await scene.get("/admin/status")["slow_commit_ms"] == nil)
+      step.nanoseconds.store(2_000_000_000, ordering: .relaxed)
+      #expect(try await scene.pay(ann, bob.wallet, "5").status == 201)
+      step.nanoseconds.store(0, ordering: .relaxed)
+      let slow = try await scene.get("/readyz")
+      #expect(slow.status == 200 && slow["status"] == "degraded")
+      #expect(slow["reason"]?.contains("a commit took") == true)
+      let told = try await scene.get("/admin/status")["slow_commit_ms"].flatMap { Int($0) }
+      #expect(told ?? 0 >= 2_000)
+      jump.nanoseconds.add(61_000_000_000, ordering: .relaxed)
+      #expect(try await scene.get("/readyz")["status"] == "ready")
+      #expect(try await scene.get("/readyz")["reason"] == nil)
+    }
+  }
+
   @Test func `everything answered is there after a restart`() async throws {
     let directory = NSTemporaryDirectory() + "ledgerd-test-" + UUID().uuidString
     defer { try? FileManager.default.removeItem(atPath: directory) }

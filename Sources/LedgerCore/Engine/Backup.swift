@@ -242,7 +242,7 @@ extension Backup {
     let epoch = try whole.number("epoch") ?? 0
     var writer = EventLog.Writer(
       part, tree: MerkleTree(), headLog: try HeadLog(directory + "/head.log"), epoch: epoch,
-      reserve: Reserve(directory: path, byteCount: 0, free: options.free))
+      reserve: Reserve(directory: path, byteCount: 0, free: options.free), uptime: options.uptime)
     var batch = Batch(first: EventNumber(1), after: .none)
     while batch.next <= last {
       let number = batch.next

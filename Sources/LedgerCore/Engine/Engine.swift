@@ -138,12 +138,14 @@ public final class Engine: Sendable {
     let heads = Heads()
     let clock: WallClock
     let housekeeping: Housekeeping
+    let pace: CommitPace
     let log: Mutex<EventLog?>
     let finished = DispatchSemaphore(value: 0)
 
     init(_ opening: borrowing Opening, _ options: Options) {
       preparation = opening.preparation
       clock = WallClock(wall: options.clock, uptime: options.uptime)
+      pace = opening.writer.pace
       log = Mutex(opening.writer.log)
       housekeeping = Housekeeping(
         Snapshots(
@@ -165,6 +167,13 @@ public final class Engine: Sendable {
 
   /// Whether the disk is so full that nothing new is begun.
   public var isStorageShort: Bool { housekeeping.isStorageShort }
+
+  /// How long the newest slow commit took, or takes by now, in milliseconds: one of more than a
+  /// second that ended at most a minute ago. `nil` where there was none. Nothing is refused for it,
+  /// but everybody waits for the disk.
+  public var slowCommitMilliseconds: Int? {
+    shared.pace.slowNanoseconds.map { Int($0 / 1_000_000) }
+  }
 
   /// Whether the clock is so far ahead of the time that passed that commands are refused.
   public var isClockAhead: Bool { shared.clock.now() == nil }

@@ -85,7 +85,7 @@ struct Opening: ~Copyable {
     batch.append(event, header, body: body.span)
     var writer = EventLog.Writer(
       log, tree: MerkleTree(), headLog: headLog, epoch: 1,
-      reserve: Self.reserve(directory, options))
+      reserve: Self.reserve(directory, options), uptime: options.uptime)
     try writer.commit(
       &batch,
       records: [
@@ -164,7 +164,8 @@ struct Opening: ~Copyable {
       try EventLog.put(transaction, "epoch", EventLog.number(epoch))
     }
     let writer = EventLog.Writer(
-      log, tree: tree, headLog: headLog, epoch: epoch, reserve: Self.reserve(directory, options))
+      log, tree: tree, headLog: headLog, epoch: epoch, reserve: Self.reserve(directory, options),
+      uptime: options.uptime)
     self.init(
       directory, writer, ledger, keys,
       Batch(first: position.next, after: position.time), Preparation(ledger: id, secrets: secrets))

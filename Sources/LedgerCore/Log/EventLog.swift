@@ -218,6 +218,7 @@ extension EventLog {
   struct Writer: ~Copyable {
     let log: EventLog
     let reserve: Reserve
+    let pace: CommitPace
     private(set) var tree: MerkleTree
     private var headLog: HeadLog
     private let epoch: UInt64
@@ -226,13 +227,14 @@ extension EventLog {
 
     init(
       _ log: EventLog, tree: consuming MerkleTree, headLog: consuming HeadLog, epoch: UInt64,
-      reserve: Reserve
+      reserve: Reserve, uptime: @escaping @Sendable () -> UInt64
     ) {
       self.log = log
       self.tree = tree
       self.headLog = headLog
       self.epoch = epoch
       self.reserve = reserve
+      pace = CommitPace(uptime: uptime)
       transaction = log.environment.usage.transaction
     }
 
@@ -253,18 +255,20 @@ extension EventLog {
       let (nodes, notes) = (batch.nodes, batch.notes())
       let key = Key(batch.first.rawValue)
       try batch.withBlock { block throws(StorageError) in
-        try log.environment.write { transaction throws(StorageError) in
-          if records.isEmpty { try assertMine(transaction, size: batch.first.rawValue - 1) }
-          for record in records {
-            try transaction.put(EventLog.meta, Key(record.name), unsafe record.bytes.span.bytes)
+        try pace.measure { () throws(StorageError) in
+          try log.environment.write { transaction throws(StorageError) in
+            if records.isEmpty { try assertMine(transaction, size: batch.first.rawValue - 1) }
+            for record in records {
+              try transaction.put(EventLog.meta, Key(record.name), unsafe record.bytes.span.bytes)
+            }
+            try transaction.append(EventLog.blocks, key, block)
+            if let notes { try transaction.append(EventLog.notes, key, unsafe notes.span.bytes) }
+            for node in nodes {
+              try transaction.append(
+                EventLog.tree, EventLog.key(of: node), unsafe node.hash.bytes.span.bytes)
+            }
+            try transaction.put(EventLog.meta, Key("head"), unsafe head.span.bytes)
           }
-          try transaction.append(EventLog.blocks, key, block)
-          if let notes { try transaction.append(EventLog.notes, key, unsafe notes.span.bytes) }
-          for node in nodes {
-            try transaction.append(
-              EventLog.tree, EventLog.key(of: node), unsafe node.hash.bytes.span.bytes)
-          }
-          try transaction.put(EventLog.meta, Key("head"), unsafe head.span.bytes)
         }
       }
       transaction = log.environment.usage.transaction

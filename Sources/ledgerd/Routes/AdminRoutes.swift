@@ -36,6 +36,9 @@ enum AdminRoutes {
       Property("projections", .whole(0...Int.max), "The newest event that the views have seen."),
       Property("clock_ahead", .flag, "Whether commands are refused since the clock jumped."),
       Property("storage_short", .flag, "Whether nothing new is begun since the disk is full."),
+      Property(
+        "slow_commit_ms", .whole(1...Int.max), isRequired: false,
+        "How long the last commit of more than a second took, where one did in the last minute."),
       Property("hosting", .choice(Settings.Hosting.allCases.map(\.rawValue)), "Where it runs."),
     ],
     handle: { call throws(Problem) in try await status(call) })
@@ -160,6 +163,7 @@ enum AdminRoutes {
     members.integer("projections", backend.projections.position.rawValue)
     members.bool("clock_ahead", backend.engine.isClockAhead)
     members.bool("storage_short", backend.engine.isStorageShort)
+    members.integer("slow_commit_ms", backend.engine.slowCommitMilliseconds)
     members.string("hosting", backend.settings.hosting.rawValue)
     return Answer(members.json)
   }

@@ -18,7 +18,11 @@ enum SystemRoutes {
     method: .get, path: "/readyz", name: "readiness",
     summary: "Says that the ledger takes commands, or answers 503.", who: .everyone,
     answer: [
-      Property("status", .choice(["ready"]), "Always ready."),
+      Property(
+        "status", .choice(["ready", "degraded"]),
+        "Degraded where a commit of the last minute took more than a second; it recovers by itself."
+      ),
+      Property("reason", .label, isRequired: false, "What is degraded, in a sentence."),
       Property("livemode", .flag, "Whether real money moves here."),
     ],
     errors: [.projectionBehind],
@@ -34,7 +38,9 @@ enum SystemRoutes {
         try await call.backend.projections.balance(of: WalletNumber(1))
       }
       var members = Members()
-      members.string("status", "ready")
+      let slow = call.backend.engine.slowCommitMilliseconds
+      members.string("status", slow == nil ? "ready" : "degraded")
+      members.string("reason", slow.map { "The disk is slow: a commit took \($0) ms." })
       members.bool("livemode", isLive)
       return Answer(members.json)
     })

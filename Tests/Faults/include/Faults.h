@@ -13,9 +13,12 @@ enum fault {
   // The call fails with an error, once or from then on, and does nothing.
   FAULT_ERROR,
   FAULT_ERROR_FOR_GOOD,
+  // From then on every sync takes `error` milliseconds longer.
+  FAULT_SLOW,
 };
 
-// Counts from 1 again, on files whose path begins with `directory`. `error` is an errno.
+// Counts from 1 again, on files whose path begins with `directory`. `error` is an errno,
+// unless the fault says otherwise.
 void faults_arm(const char *directory, enum fault fault, long at, int error);
 
 // Writes down every counted call, with what it writes, in the file `trace`: see Faults.c.
