@@ -139,6 +139,15 @@ import Testing
     }
   }
 
+  @Test func `where it stands is said once`() async throws {
+    try await Bed.run { bed in
+      try bed.seed()
+      let status = try #require(try bed.ledgerctl("status", "--json").json as? [String: Any])
+      let counts = try #require(status["counts"] as? [String: Any])
+      #expect(status["head"] is Int && counts["head"] == nil && counts["wallets"] is Int)
+    }
+  }
+
   @Test func `a backup made beside ledgerd is restored, and neither overwrites`() async throws {
     try await Bed.run { bed in
       try bed.seed()

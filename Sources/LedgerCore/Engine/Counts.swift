@@ -1,7 +1,5 @@
-/// How much there is of everything the engine holds in memory, and where it stands.
+/// How much there is of everything the engine holds in memory.
 public struct Counts: Hashable, Sendable, Codable {
-  /// The newest durable event.
-  public var head: UInt64
   /// Tenants.
   public var tenants: Int
   /// Agents.
@@ -21,7 +19,7 @@ public struct Counts: Hashable, Sendable, Codable {
 
   /// Names in JSON are in snake case everywhere.
   private enum CodingKeys: String, CodingKey {
-    case head, tenants, agents, operators, wallets, payees, timers, livemode
+    case tenants, agents, operators, wallets, payees, timers, livemode
     case feeSchedule = "fee_schedule"
   }
 }
@@ -29,10 +27,9 @@ public struct Counts: Hashable, Sendable, Codable {
 extension Engine {
   /// How much there is of everything.
   public func counts() async throws(LedgerFailure) -> Counts {
-    let head = head.rawValue
-    return try await read { ledger in
+    try await read { ledger in
       Counts(
-        head: head, tenants: ledger.identity.tenants.count, agents: ledger.identity.agents.count,
+        tenants: ledger.identity.tenants.count, agents: ledger.identity.agents.count,
         operators: ledger.identity.operators.count, wallets: ledger.wallets.wallets.count,
         payees: ledger.payments.payees.count, timers: ledger.timers.count,
         feeSchedule: ledger.fees.current.rawValue, livemode: ledger.genesis.livemode)

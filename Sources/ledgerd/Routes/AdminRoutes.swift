@@ -170,7 +170,6 @@ enum AdminRoutes {
 
   private static func view(_ counts: Counts) -> JSONValue {
     var members = Members()
-    members.integer("head", counts.head)
     members.integer("tenants", counts.tenants)
     members.integer("agents", counts.agents)
     members.integer("operators", counts.operators)
