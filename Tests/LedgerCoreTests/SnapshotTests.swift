@@ -136,6 +136,26 @@ import Testing
     engine.close()
   }
 
+  @Test func `a check passes over a snapshot of another layout, and over one that is gone`() throws
+  {
+    let warnings = Warnings()
+    let scene = try Self.scene(warnings.options(TestClock().options))
+    let made = try scene.engine.makeSnapshot()
+    var head = try SnapshotFile.head(Self.path(scene, made.last))
+    (head.layout, head.tableCount) = (Ledger.layout + 1, 0)
+    try File.remove(Self.path(scene, made.last))
+    _ = try SnapshotFile.Writer(Self.path(scene, made.last), head, pause: { _ in })
+    let found = try scene.engine.verify()
+    #expect(found.findings == [] && found.snapshotCount == 0)
+    #expect(warnings.all.count == 1 && warnings.all[0].contains("layout"), "\(warnings.all)")
+    // Pruned while the check is on its way.
+    let rest = try scene.engine.verify { _ in
+      try? File.remove(Self.path(scene, made.last))
+    }
+    #expect(rest.findings == [] && warnings.all.count == 1)
+    scene.engine.close()
+  }
+
   @Test func `another ledger's snapshot and one under another number are passed over`() throws {
     let (ours, theirs) = (try Self.scene(), try Self.scene())
     let (own, foreign) = (try ours.engine.makeSnapshot(), try theirs.engine.makeSnapshot())

@@ -94,13 +94,26 @@ struct Snapshots: Sendable {
   }
 
   /// Reads a snapshot through without keeping its state; answers the state's digest.
+  ///
+  /// - Throws: ``StorageError/refused(_:)`` where it is whole as far as this program can tell, but
+  ///   of another format or layout.
   func check(_ number: EventNumber) throws(StorageError) -> Digest32 {
     var reader = try SnapshotFile.Reader(path(of: number))
+    try Self.checkLayout(reader.head)
     var state = Ledger()
     try state.load(from: &reader)
     try reader.finish()
     return reader.head.state
   }
+
+  fileprivate static func checkLayout(_ head: SnapshotFile.Head) throws(StorageError) {
+    guard head.layout == Ledger.layout else {
+      throw .refused("it has layout \(head.layout) of the state, not \(Ledger.layout)")
+    }
+  }
+
+  /// Whether it is still there: another thread may prune.
+  func contains(_ number: EventNumber) -> Bool { File.exists(path(of: number)) }
 
   // MARK: - Writing
 
@@ -187,9 +200,7 @@ struct LoadedState: ~Copyable {
     var reader = try SnapshotFile.Reader(path)
     let head = reader.head
     guard head.ledger == ledger else { throw .refused("it is of another ledger") }
-    guard head.layout == Ledger.layout else {
-      throw .refused("it has layout \(head.layout) of the state, not \(Ledger.layout)")
-    }
+    try Snapshots.checkLayout(head)
     var state = Ledger()
     try state.load(from: &reader)
     let words = hasWords ? try reader.words() : []
