@@ -77,6 +77,34 @@ import Testing
     #expect(Self.refusal(directory.path, options) == "there is no ledger in \(directory.path)")
   }
 
+  /// Method: what a kill leaves at each step of making a ledger, before its first commit.
+  @Test func `a ledger that was half made is told to whoever only looks, and made anew by others`()
+    throws
+  {
+    for step in ["unwritten", "no databases", "no head"] {
+      let directory = TemporaryDirectory()
+      let path = directory.path
+      for part in ["", "/log", "/keys"] { try File.makeDirectory(path + part) }
+      try File.create(path + "/keys/master.key", [UInt8](repeating: 7, count: 32))
+      try HeadLog.create(path + "/head.log")
+      if step == "unwritten" {
+        try File.create(path + "/log/data.mdb", [UInt8](repeating: 0, count: 8_192))
+      } else {
+        _ = try Environment(
+          directory: path + "/log", databases: step == "no head" ? EventLog.names : [],
+          mapByteCount: 1 << 20, durability: .synced, mayCreate: true)
+      }
+      var options = Engine.Options.test
+      options.mayCreate = false
+      let said = try #require(Self.refusal(path, options))
+      #expect(said.contains("cut off before anything was in it"), "\(step): \(said)")
+      #expect(said.contains("start ledgerd"), "\(step): \(said)")
+      let engine = try Engine.open(path, .test)
+      #expect(engine.head == EventNumber(1))
+      engine.close()
+    }
+  }
+
   @Test func `a directory below one that is missing is an error of the system`() {
     let path = TemporaryDirectory().path + "/deeper"
     #expect(throws: StorageError.self) { _ = try Engine.open(path, .test) }

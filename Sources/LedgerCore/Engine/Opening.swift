@@ -27,6 +27,8 @@ struct Opening: ~Copyable {
     guard hadData || isEmpty else {
       throw .damaged("\(directory.dataFile) is gone, but events were acknowledged")
     }
+    let isHalfMade = headLog.newest == nil && !options.mayCreate
+    if isHalfMade, try MetaPages.haveNoDatabase(directory.dataFile) { throw Self.halfMade(path) }
     if hadData, isEmpty, try MetaPages.areUnwritten(directory.dataFile) {
       try File.remove(directory.dataFile)
     }
@@ -39,6 +41,7 @@ struct Opening: ~Copyable {
     if let head = try log.head() {
       self = try Opening(existing: log, head, directory, headLog, master, options)
     } else {
+      if isHalfMade { throw Self.halfMade(path) }
       guard isEmpty else { throw .damaged("the log has no head") }
       self = try Opening(new: log, directory, headLog, master, options)
     }
@@ -58,6 +61,13 @@ struct Opening: ~Copyable {
   }
 
   // MARK: - Genesis
+
+  /// Whoever may create a ledger makes it anew; whoever only looks must not.
+  private static func halfMade(_ path: String) -> StorageError {
+    .refused(
+      "making the ledger in \(path) was cut off before anything was in it; start ledgerd, which "
+        + "makes it, or remove the directory")
+  }
 
   /// The six assets every ledger begins with, all of scale 9.
   private static let firstAssets = [

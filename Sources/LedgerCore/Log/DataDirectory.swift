@@ -102,6 +102,16 @@ enum MetaPages {
       || bytes[4096...].allSatisfy { $0 == 0 }
   }
 
+  /// Whether the making of a data file was cut off before its first database was there.
+  static func haveNoDatabase(_ path: String) throws(StorageError) -> Bool {
+    if try areUnwritten(path) { return true }
+    let bytes = try File(path, flags: O_RDONLY).read(at: 0, count: 8192)
+    let pages = unsafe bytes.span.bytes
+    let (first, second): (UInt64, UInt64) = (pages.load(at: 144), pages.load(at: 4096 + 144))
+    // The tree of names, which has no root while it is empty.
+    return pages.load(at: (first < second ? 4096 : 0) + 40 + 48 + 40) as UInt64 == .max
+  }
+
   /// Refuses a data file that is shorter than it says or whose meta pages cannot be.
   static func check(_ path: String) throws(StorageError) {
     guard File.exists(path) else { return }
