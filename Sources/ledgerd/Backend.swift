@@ -96,17 +96,21 @@ struct Backend: Sendable {
     }
   }
 
-  /// The wallet behind a text id, if whoever asks may see it; else there is none.
-  func wallet(_ text: String, seenBy principal: Principal) async throws(Problem) -> WalletFacts {
+  /// The wallet whose text id stands in `field`, if whoever asks may see it; else there is none.
+  func wallet(
+    _ text: String, seenBy principal: Principal, field: String
+  ) async throws(Problem) -> WalletFacts {
     try await wallet(
-      ids.number(.wallet, text).map { WalletNumber($0) } ?? .none, seenBy: principal)
+      ids.number(.wallet, text).map { WalletNumber($0) } ?? .none, seenBy: principal, field: field)
   }
 
   func wallet(
-    _ number: WalletNumber, seenBy principal: Principal
+    _ number: WalletNumber, seenBy principal: Principal, field: String
   ) async throws(Problem) -> WalletFacts {
     guard let facts = try await facts(of: number), principal.maySee(facts) else {
-      throw Problem(Refusal(.walletNotFound), event: .none, isReplay: false, in: nil)
+      var problem = Problem(Refusal(.walletNotFound), event: .none, isReplay: false, in: nil)
+      problem.field = field
+      throw problem
     }
     return facts
   }

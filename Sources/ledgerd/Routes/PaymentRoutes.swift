@@ -86,7 +86,8 @@ enum PaymentRoutes {
         .settlementNotConfigured, field: rail.property.name,
         "Use the internal rail; no connector settles on another.")
     }
-    let wallet = try await backend.wallet(call[from], seenBy: principal)
+    let wallet = try await backend.wallet(
+      call[from], seenBy: principal, field: from.property.name)
     let asset = try await backend.asset(named: call[currency])
     let amount = try Amount(call[amount], of: wallet.asset, field: amount.property.name)
     let request = try backend.request(
@@ -141,14 +142,16 @@ enum PaymentRoutes {
     let backend = call.backend
     let wallet: WalletFacts
     if let text = call[walletId] {
-      wallet = try await backend.wallet(text, seenBy: call.holder)
+      wallet = try await backend.wallet(
+        text, seenBy: call.holder, field: walletId.property.name)
     } else {
       guard call.holder.wallet.isSome else {
         throw Problem(
           .missingField, field: walletId.property.name,
           "In \"wallet_id\", say whose payments; an operator has no wallet.")
       }
-      wallet = try await backend.wallet(call.holder.wallet, seenBy: call.holder)
+      wallet = try await backend.wallet(
+        call.holder.wallet, seenBy: call.holder, field: walletId.property.name)
     }
     var before: EventNumber?
     if let text = call[cursor] {

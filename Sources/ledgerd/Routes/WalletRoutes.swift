@@ -51,7 +51,8 @@ enum WalletRoutes {
 
   private static func fund(_ call: Call) async throws(Problem) -> Answer {
     let backend = call.backend
-    let wallet = try await backend.wallet(call[walletId], seenBy: call.holder)
+    let wallet = try await backend.wallet(
+      call[walletId], seenBy: call.holder, field: walletId.property.name)
     let named = try await backend.asset(named: call[currency])
     let amount = try Amount(call[amount], of: wallet.asset, field: amount.property.name)
     let cap = try Amount(
@@ -72,7 +73,8 @@ enum WalletRoutes {
   }
 
   private static func balance(_ call: Call) async throws(Problem) -> Answer {
-    let wallet = try await call.backend.wallet(call[walletId], seenBy: call.holder)
+    let wallet = try await call.backend.wallet(
+      call[walletId], seenBy: call.holder, field: walletId.property.name)
     return Answer(try await balance(of: wallet, call.backend))
   }
 
