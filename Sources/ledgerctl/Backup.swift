@@ -21,7 +21,7 @@ struct BackUp: LedgerCommand {
   func perform() async throws {
     let path = URL(filePath: to).path(percentEncoded: false)
     guard !FileManager.default.fileExists(atPath: path) else {
-      throw Failure("\(path) is there already; name one that is not", code: 64)
+      throw Failure("\(path) is there already; name one that is not", code: 78)
     }
     let view = try await access.look { try await $0.backup(to: path) }
     if access.json { return try printJSON(view) }

@@ -61,7 +61,7 @@ struct Bench: LedgerCommand {
   func perform() async throws {
     try refuseIfHeld(data)
     guard !FileManager.default.fileExists(atPath: data) else {
-      throw ValidationError("\(data) exists; name a directory that does not")
+      throw Failure("\(data) is there already; name one that is not", code: 78)
     }
     defer { if !keep { try? FileManager.default.removeItem(atPath: data) } }
     let progress = Progress("bench", total: wallets * 2 + payments)

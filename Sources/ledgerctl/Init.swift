@@ -14,7 +14,7 @@ struct Init: LedgerCommand {
   func perform() async throws {
     try refuseIfHeld(access.data)
     guard !FileManager.default.fileExists(atPath: access.data + "/log/data.mdb") else {
-      throw Failure("\(access.data) holds a ledger already", code: 78)
+      throw Failure("\(access.data) is there already, with a ledger in it", code: 78)
     }
     var options = Engine.Options()
     options.livemode = live

@@ -135,7 +135,8 @@ import Testing
       #expect(try bed.ledgerctl("init").code == 78)
       #expect(try bed.ledgerctl("seed", "--agents", "2", "--payments", "3").code == 0)
       #expect(try bed.ledgerctl("seed").code == 78)
-      #expect(try bed.ledgerctl("bench").code == 64)
+      #expect(try bed.ledgerctl("bench").code == 78)
+      #expect(try bed.ledgerctl("backup", bed.directory).code == 78)
     }
   }
 
@@ -160,7 +161,7 @@ import Testing
         status = try bed.ledgerctl("status", "--json")
         let made = try bed.ledgerctl("backup", backup, "--json")
         #expect(made.code == 0 && made.errors.isEmpty, "\(made)")
-        #expect(try bed.ledgerctl("backup", backup).code == 64)
+        #expect(try bed.ledgerctl("backup", backup).code == 78)
         #expect(try bed.ledgerctl("backup", "/proc/no").code == 74)
       }
       let key = bed.directory + "/keys/master.key"
