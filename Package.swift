@@ -26,6 +26,8 @@ let package = Package(
     .executable(name: "ledgerd", targets: ["ledgerd"]),
   ],
   dependencies: [
+    .package(
+      url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", .upToNextMinor(from: "0.2.0")),
     .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-async-algorithms.git", from: "1.1.4"),
     .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0"),
@@ -57,6 +59,7 @@ let package = Package(
         "LedgerCore", "Projections",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
       ],
