@@ -89,7 +89,8 @@ let package = Package(
       name: "ReadmeTests", dependencies: ["ReadmeSnippet", "TestSupport", "ledgerd"],
       swiftSettings: settings),
     .testTarget(
-      name: "SimulationTests", dependencies: ["LedgerCore", "Faults"], swiftSettings: settings),
+      name: "SimulationTests", dependencies: ["LedgerCore", "Faults", "TestSupport"],
+      swiftSettings: settings),
     .executableTarget(
       name: "ledgerd",
       dependencies: [

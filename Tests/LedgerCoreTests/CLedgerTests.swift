@@ -1,6 +1,7 @@
 import CLedger
 import Crypto
 import Foundation
+import TestSupport
 import Testing
 
 /// Goal: the C primitives give exactly the bytes of their standards, on every path a machine may

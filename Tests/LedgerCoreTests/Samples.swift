@@ -1,3 +1,5 @@
+import TestSupport
+
 @testable import LedgerCore
 
 /// Events at random, and one of each code.

@@ -1,24 +1,15 @@
-/// The one source of chance in a run: SplitMix64, so that a seed names its run on every machine.
+import TestSupport
+
+/// The one source of chance in a run.
 struct Dice {
-  private var state: UInt64
+  private var source: SplitMix64
 
-  init(seed: UInt64) {
-    state = seed
-  }
+  init(seed: UInt64) { source = SplitMix64(seed: seed) }
 
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
+  mutating func next() -> UInt64 { source.next() }
 
   /// A number from 0 up to, not including, `count`.
-  mutating func below(_ count: Int) -> Int {
-    precondition(count > 0)
-    return Int(next() % UInt64(count))
-  }
+  mutating func below(_ count: Int) -> Int { source.below(count) }
 
   /// True once in `count` on average; never where `count` is 0.
   mutating func isOne(in count: Int) -> Bool {
@@ -39,9 +30,7 @@ struct Dice {
     preconditionFailure("the rest is below the sum of the weights")
   }
 
-  mutating func bits128() -> UInt128 {
-    UInt128(next()) << 64 | UInt128(next())
-  }
+  mutating func bits128() -> UInt128 { source.wide() }
 
   /// A number from 1 to `limit`, every order of magnitude as likely as the next.
   mutating func magnitude(to limit: Int128) -> Int128 {

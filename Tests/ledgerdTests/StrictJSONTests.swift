@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import ledgerd
@@ -411,24 +412,17 @@ import Testing
 
 /// Small random documents, and damage to them, from a seed.
 struct DocumentGenerator: RandomNumberGenerator {
-  private var state: UInt64
+  private var source: SplitMix64
   private let writesOnlyIntegers: Bool
   private var template: [UInt8] = []
   private static let grammarBytes = Array("{}[]\",:\\u0-.eE+ntf1 \n".utf8)
 
   init(seed: UInt64, writesOnlyIntegers: Bool = false) {
-    self.state = seed
+    source = SplitMix64(seed: seed)
     self.writesOnlyIntegers = writesOnlyIntegers
   }
 
-  /// SplitMix64.
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
+  mutating func next() -> UInt64 { source.next() }
 
   private mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
 
