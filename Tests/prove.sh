@@ -71,8 +71,8 @@ recover" 4 'FaultTests/.a.process.may.end'
 experiment power "Power fails, and of what was not synced any sectors are there, torn, in any order: \
 no answer lost, no ledger silently wrong; also where syncs lied" 2 PowerLossTests
 
-experiment flip "One bit flipped in every byte of each file, every bit of both meta pages: refused, or \
-harmless, or a crash of the child that opens first; no wrong balance" 5 SweepTests
+experiment flip "One bit flipped in every byte of each file, every bit of both meta pages and \
+of the records in head.log: refused, or harmless, or a crash of the child that opens first; no wrong balance" 7 SweepTests
 
 experiment errors "ENOSPC and EIO at the n-th system call, once and for good; a disk of 6 MiB filled \
 in a loop: refused, waited for or ended, and all recover" 9 \

@@ -12,16 +12,18 @@ struct Sweep {
   private let copy: String
   private let file: String
   private let seed: UInt64
-  /// Of the bytes in turn every so many-th is flipped; 0 where they are random.
+  /// Of the places in turn every so many-th is flipped; 0 where they are random.
   private let step: Int
   private let range: Range<Int>
   /// Of a backup: the file with its master key.
   private let keyFile: String?
-  /// Of the file: where its bytes are not zero.
+  /// Of the file: where its bytes are not zero; and of `head.log`, the bytes of records with such.
   private var used: [Int] = []
+  private var recorded: [Int] = []
 
   /// `DIR COPY FILE SEED[/STEP] FROM TO [KEY]`: `FILE` is a path within `DIR`; with a step it is
-  /// each step-th byte in turn instead of random ones.
+  /// each step-th byte in turn instead of random ones, or each
+  /// step-th bit of the records that `head.log` has.
   init(_ arguments: [String]) throws {
     (pristine, copy, file) = (arguments[1], arguments[2], arguments[3])
     let way = arguments[4].split(separator: "/")
@@ -37,6 +39,10 @@ struct Sweep {
     try prepare(data)
     let expected = try Sight(copy).text
     used = data.indices.filter { data[$0] != 0 }
+    recorded = data.indices.filter { place in
+      let start = place / 64 * 64
+      return data[start..<min(start + 64, data.count)].contains { $0 != 0 }
+    }
     for flip in range {
       Victim.say("begin \(flip)")
       Victim.say("\(try verdict(expected, flipped(data, flip))) \(flip)")
@@ -57,6 +63,10 @@ struct Sweep {
     state = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
     state = (state ^ (state >> 27)) &* 0x94D0_49BB_1331_11EB
     state ^= state >> 31
+    if step > 0, file == "head.log" {
+      let turn = flip * step
+      return (recorded[turn / 8], UInt64(turn % 8))
+    }
     if step > 0 {
       // In turn: all bits of the two meta pages, then one of each byte.
       let metaBitCount = file == "log/data.mdb" ? 2 * 4096 * 8 : 0

@@ -10,7 +10,9 @@ import Testing
 /// Method: a child flips one bit after the other, each in a fresh copy, many of them where they
 /// count most, opens the ledger, pays, and opens it once more. It is started again after a flip at
 /// which it crashed. 240 random ones in the data file, a quarter as many in each of the others.
-/// `SWEEP_STEP=1` for one in every byte, and every bit of both meta pages; 2 for every other one.
+/// `SWEEP_STEP=1` for one in every byte, every bit of both meta pages, and every bit of the records
+/// in `head.log`; 2 for every other one. What an engine learns from `head.log` is its newest record,
+/// so that for the million bytes of the ring it is enough to read it.
 @Suite(.serialized) struct SweepTests {
   private static let step =
     ProcessInfo.processInfo.environment["SWEEP_STEP"].flatMap { Int($0) } ?? 0
@@ -42,11 +44,16 @@ import Testing
       case .snapshot: "snapshots/\(name).zst"
       }
     let isBackup = target == .backup || target == .backupHeadLog
-    let byteCount = try Data(
-      contentsOf: URL(filePath: (isBackup ? backup : scene.directory).path + "/" + file)
-    ).count
-    // The meta pages are of the data file, of a backup's too.
-    let placeCount = byteCount + (file == "log/data.mdb" ? 2 * 4096 * 8 : 0)
+    let data = try Data(
+      contentsOf: URL(filePath: (isBackup ? backup : scene.directory).path + "/" + file))
+    let byteCount = data.count
+    let placeCount =
+      switch file {
+      // The meta pages are of the data file, of a backup's too.
+      case "log/data.mdb": byteCount + 2 * 4096 * 8
+      case "head.log": Self.recordCount(data) * HeadLog.recordByteCount * 8
+      default: byteCount
+      }
     let flips =
       Self.step > 0 ? (placeCount + Self.step - 1) / Self.step : target == .data ? 240 : 60
     let key = isBackup ? [scene.directory.path + "/keys/master.key"] : []
@@ -72,6 +79,61 @@ import Testing
     if Self.step > 1 { mayMiss.append(.backupHeadLog) }
     #expect(counts["refused", default: 0] > 0 || mayMiss.contains(target))
     #expect(counts["same", default: 0] > 0)
+  }
+
+  private static func recordCount(_ ring: Data) -> Int {
+    stride(from: 0, to: ring.count, by: HeadLog.recordByteCount)
+      .count { ring[$0..<$0 + HeadLog.recordByteCount].contains { $0 != 0 } }
+  }
+
+  /// Given a ring with some records, when one bit of any byte is flipped, then the newest record is
+  /// the same or, where its own bytes were flipped, the one before; never one that nobody wrote.
+  /// And after the next commits theirs is the newest.
+  @Test(arguments: [1, 20]) func `a flipped bit in head.log never makes a record`(
+    _ count: Int
+  ) throws {
+    let directory = TemporaryDirectory()
+    try FileManager.default.createDirectory(
+      atPath: directory.path, withIntermediateDirectories: true)
+    let path = directory.path + "/head.log"
+    try HeadLog.create(path)
+    var ring = try HeadLog(path)
+    var records: [HeadLog.Record] = []
+    for number in 1...count {
+      try ring.append(number)
+      let newest = ring.newest
+      records.append(try #require(newest))
+    }
+    let pristine = [UInt8](try Data(contentsOf: URL(filePath: path)))
+    let file = try FileHandle(forUpdating: URL(filePath: path))
+    let newestStart = count * HeadLog.recordByteCount
+    var random = SplitMix64(seeded: "ring of \(count)")
+    let own = newestStart..<newestStart + HeadLog.recordByteCount
+    let step = Self.step > 0 ? Self.step : 16_381
+    let others = stride(from: 0, to: pristine.count, by: step).filter { !own.contains($0) }
+    var (same, before) = (0, 0)
+    for place in Array(own) + others {
+      try file.write(pristine[place] ^ 1 << UInt8(random.next() % 8), at: place)
+      defer { #expect(throws: Never.self) { try file.write(pristine[place], at: place) } }
+      var flipped = try HeadLog(path)
+      let isOwn = own.contains(place)
+      let expected = isOwn ? records.dropLast().last : records.last
+      let found = flipped.newest
+      try #require(found == expected, "place \(place)")
+      if isOwn { before += 1 } else { same += 1 }
+      guard !isOwn else { continue }
+      for number in 1...3 { try flipped.append(count + number) }
+      let (written, read) = (flipped.newest, try HeadLog(path).newest)
+      try #require(written?.sequence == UInt64(count) + 3 && read == written, "place \(place)")
+      for number in 1...3 {
+        let start = (count + number) * HeadLog.recordByteCount
+        for index in start..<start + HeadLog.recordByteCount { try file.write(0, at: index) }
+      }
+    }
+    print(
+      "prove: \(same + before) flips of a ring with \(count) records, which is read, of",
+      "\(pristine.count) bytes; seed \(random.seed); \(same) same, \(before) the one before, 0 wrong")
+    #expect(same == others.count && before == own.count)
   }
 
   /// How many of the flips were refused, harmless, or ended a child that `start` makes.
@@ -120,5 +182,19 @@ import Testing
     let refused = try Child(["open", scene.directory.path])
     #expect(refused.wait() == .exit(74))
     #expect(refused.lines.first?.contains("head.log is missing") == true)
+  }
+}
+
+extension HeadLog {
+  fileprivate mutating func append(_ number: Int) throws(StorageError) {
+    try append(
+      last: EventNumber(UInt64(number)), transaction: UInt64(number), root: .none, epoch: 1)
+  }
+}
+
+extension FileHandle {
+  fileprivate func write(_ byte: UInt8, at place: Int) throws {
+    try seek(toOffset: UInt64(place))
+    try write(contentsOf: Data([byte]))
   }
 }
