@@ -17,6 +17,7 @@ let package = Package(
   name: "benchmarks",
   dependencies: [
     .package(name: "ledger", path: "../"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
     // Without its malloc and instruction counts: they preload a library of their own, and what
     // this machine's noise leaves of them says less than `Allocations/` does.
     .package(url: "https://github.com/ordo-one/benchmark.git", from: "1.38.1", traits: []),
@@ -40,5 +41,8 @@ let package = Package(
       name: "Loop",
       dependencies: ["Scene", .product(name: "LedgerCore", package: "ledger")],
       path: "Allocations/Loop", swiftSettings: settings),
+    .executableTarget(
+      name: "Echo", dependencies: [.product(name: "Hummingbird", package: "hummingbird")],
+      path: "HTTP/Echo", swiftSettings: settings),
   ]
 )

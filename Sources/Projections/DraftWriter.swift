@@ -24,6 +24,7 @@ final class DraftWriter: Sendable {
   /// Begins with nothing to write. `owner` is nudged when a draft is done.
   init(_ environment: Environment, owner: Wakeup) {
     let (state, wakeup) = (state, wakeup)
+    // Named as the follower's thread is: together they are what following costs.
     worker = Worker(name: "projections") {
       while true {
         let (draft, isClosed) = state.with { state -> (Fold.Draft?, Bool) in
@@ -46,25 +47,21 @@ final class DraftWriter: Sendable {
         } catch {
           failure = error
         }
-        state.with { [failure] in $0 = .done(failure) }
+        state.with { [failure] state in
+          // Nobody waits for what became of it where it was closed meanwhile.
+          if case .writing = state { state = .done(failure) }
+        }
         owner.wake()
       }
     }
   }
 
-  /// Whether a draft is not done.
-  var isBusy: Bool {
-    state.with { state in
-      switch state {
-      case .wanted, .writing: true
-      case .idle, .done, .closed: false
-      }
-    }
-  }
-
-  /// Begins to write `draft`; the one before was taken.
+  /// Begins to write `draft`; what became of the one before was taken.
   func begin(_ draft: Fold.Draft) {
-    state.with { $0 = .wanted(draft) }
+    state.with { state in
+      guard case .idle = state else { preconditionFailure("one draft at a time") }
+      state = .wanted(draft)
+    }
     wakeup.wake()
   }
 
@@ -77,7 +74,7 @@ final class DraftWriter: Sendable {
     }
   }
 
-  /// Ends the thread. No draft is on its way.
+  /// Ends the thread. A draft that is being written is finished, and nobody learns of it.
   func close() {
     state.with { $0 = .closed }
     wakeup.wake()

@@ -16,6 +16,8 @@ struct Fold: ~Copyable, Sendable {
   private var timelines: Timelines
   private var postings = Postings()
   private var draft: Draft?
+  /// Whether an event is half in the rows, because it did not fit: nothing can be said any more.
+  private(set) var isSpoilt = false
 
   /// Goes on after what is written.
   init(_ written: Progress) {
@@ -24,13 +26,14 @@ struct Fold: ~Copyable, Sendable {
     timelines = Timelines(entryCount: written.entryCount)
   }
 
-  /// Applies the next event.
+  /// Applies the next event. After an error the fold is spoilt.
   mutating func apply(
     _ number: EventNumber, _ event: borrowing Event, _ transaction: Transaction
   ) throws(StorageError) {
     guard number.rawValue == progress.position.rawValue + 1 else {
       throw .damaged("event \(number) follows \(progress.position) in the projections")
     }
+    isSpoilt = true
     if let (wallet, asset) = event.openedWallet {
       try Balances.open(wallet, in: asset, &wallets, transaction)
     }
@@ -44,6 +47,8 @@ struct Fold: ~Copyable, Sendable {
       try timelines.add(number, to: touched[index], &wallets, transaction)
     }
     progress.position = number
+    progress.entryCount = timelines.entryCount
+    isSpoilt = false
   }
 }
 
@@ -51,11 +56,11 @@ struct Fold: ~Copyable, Sendable {
 
 extension Fold {
   /// The most events applied at a time: who looks at the fold meanwhile waits that long, a few
-  /// milliseconds.
+  /// milliseconds where their rows are in memory.
   static let sliceEventCountMax: UInt64 = 8_192
 
-  /// Applies events up to `last`, at most ``sliceEventCountMax``. After an error an event may be
-  /// half in the rows, so that only ``startOver()`` is left.
+  /// Applies events up to `last`, at most ``sliceEventCountMax``. After an error those before the
+  /// one at fault are applied.
   mutating func advance(
     _ environment: Environment, _ tape: Tape, through last: EventNumber
   ) throws(StorageError) {
@@ -76,9 +81,6 @@ extension Fold {
       throw .damaged("the log ends at event \(progress.position), and should have \(end)")
     }
   }
-
-  /// Forgets what is not written.
-  mutating func startOver() { self = Fold(written) }
 }
 
 // MARK: - Writing
@@ -87,7 +89,8 @@ extension Fold {
   /// The most events that wait to be written: after a kill, so many are applied again, in about two
   /// seconds.
   static let waitingEventCountMax: UInt64 = 1 << 21
-  /// The most bytes of rows in memory, changed or only kept.
+  /// The most bytes of rows in memory, changed or only kept. What finds them, and the copies in a
+  /// draft, come to as much again at most, and for rows of accounts to four times as much.
   static let byteCountMax = 128 << 20
 
   /// How many events are applied and not written.
@@ -100,7 +103,7 @@ extension Fold {
 
   /// Whether it is time to write rows, lest it become full.
   var isAlmostFull: Bool {
-    waitingEventCount >= Self.waitingEventCountMax / 2 || byteCount >= Self.byteCountMax
+    waitingEventCount >= Self.waitingEventCountMax / 2 || byteCount >= Self.byteCountMax / 4 * 3
   }
 
   private var byteCount: Int {
@@ -108,26 +111,25 @@ extension Fold {
   }
 
   /// The most rows copied into a draft at a time, 4 MB: some milliseconds.
-  private static let sliceRowCountMax = 2_048
+  static let sliceRowCountMax = 2_048
 
   /// Begins a draft of what changed since the last. What becomes of it is to be told by
   /// ``settle(wasWritten:)`` before the next. Events may be applied meanwhile, and are not in it.
   mutating func beginDraft() {
-    var progress = progress
-    progress.entryCount = timelines.entryCount
     draft = Draft(entries: timelines.draft(), progress: progress)
     wallets.beginDraft()
     balances.beginDraft()
   }
 
-  /// Copies some more rows; the draft once it is complete. O(1).
-  mutating func continueDraft() -> Draft? {
+  /// Copies up to `rowCount` more rows; the draft once it is complete.
+  mutating func continueDraft(rowCount: Int = sliceRowCountMax) -> Draft? {
+    precondition(draft != nil)
     if draft?.wallets == nil {
-      draft?.wallets = wallets.continueDraft(rowCount: Self.sliceRowCountMax)
+      draft?.wallets = wallets.continueDraft(rowCount: rowCount)
       return nil
     }
     if draft?.accounts == nil {
-      draft?.accounts = balances.continueDraft(rowCount: Self.sliceRowCountMax)
+      draft?.accounts = balances.continueDraft(rowCount: rowCount)
       return nil
     }
     return draft
@@ -150,11 +152,11 @@ extension Fold {
 
   /// Says what became of the draft; what was not written will be in the next.
   mutating func settle(wasWritten: Bool) {
+    if wasWritten, let draft { written = draft.progress }
+    draft = nil
     wallets.settle(wasWritten: wasWritten)
     balances.settle(wasWritten: wasWritten)
     timelines.settle(wasWritten: wasWritten)
-    if wasWritten, let draft { written = draft.progress }
-    draft = nil
     if byteCount >= Self.byteCountMax { forgetWritten() }
   }
 

@@ -13,7 +13,9 @@ final class Follower: Sendable {
   static let eventCountGoal: UInt64 = 2_048
   static let pauseMilliseconds = 20
   static let writePause = Duration.seconds(5)
+  /// How long a read waits for events to be applied, and who looks at the rows on disk for those.
   static let patience = Duration.seconds(2)
+  static let diskPatience = Duration.seconds(30)
 
   private struct State {
     var position: EventNumber
@@ -24,8 +26,9 @@ final class Follower: Sendable {
     var isClosed = false
     /// Why nothing more will be applied.
     var end: ProjectionFailure?
-    /// Why the last attempt failed; it is tried again.
-    var trouble: StorageError?
+    /// Why rows could not be read, or not be written, at the last attempt; it is tried again.
+    var readTrouble: StorageError?
+    var writeTrouble: StorageError?
     var nextTicket = 0
     var waiters: [Int: Waiter] = [:]
 
@@ -59,22 +62,29 @@ final class Follower: Sendable {
   /// The newest event applied.
   var position: EventNumber { state.with { $0.position } }
 
+  /// The newest event in the rows on disk.
+  var written: EventNumber { state.with { $0.written } }
+
   /// Why nothing more will be applied; `nil` while something may.
   var end: ProjectionFailure? { state.with { $0.end } }
 
-  /// Hands the rows as they are now to `body`, with a transaction for those that are not in memory.
-  /// The thread waits meanwhile, so nothing long is done here.
+  /// Hands the rows as they are now to `body`, with a transaction for those that are not in memory;
+  /// `nil` where they do not have event `goal`, or half of one. The thread waits meanwhile, so
+  /// nothing long is done here.
   func look<Value: Sendable>(
-    _ environment: Environment,
+    _ environment: Environment, at goal: EventNumber,
     _ body: @Sendable (borrowing Fold, Transaction) throws(StorageError) -> Value
-  ) throws(StorageError) -> Value {
+  ) throws(StorageError) -> Value? {
     // The transaction begins while nothing changes: rows that memory was taken from are in it.
     try fold.with { fold throws(StorageError) in
-      try environment.read { transaction throws(StorageError) in try body(fold, transaction) }
+      guard !fold.isSpoilt, fold.progress.position >= goal else { return nil }
+      return try environment.read { transaction throws(StorageError) in
+        try body(fold, transaction)
+      }
     }
   }
 
-  /// Ends the thread after the batch it is at.
+  /// Ends the thread after what it is at, and once what is applied is written.
   func close() {
     state.with { $0.isClosed = true }
     wakeup.wake()
@@ -82,45 +92,47 @@ final class Follower: Sendable {
 
   // MARK: - The thread
 
+  /// What becomes of rows that wait to be written.
+  private enum Phase { case resting, drafting, writing }
+
   /// Applies events until closed, or until the engine or the rows end it. On the follower's thread.
   func run(_ store: DisposableStore) {
-    var (pace, due) = (Pace(), WriteDue())
-    var (hasPaused, isDrafting) = (false, false)
+    var (pace, due, phase) = (Pace(), WriteDue(), Phase.resting)
+    var hasPaused = false
     var writeBegun = ContinuousClock.now
     let writer = DraftWriter(store.environment, owner: wakeup)
     defer { writer.close() }
     while true {
       if let outcome = writer.takeOutcome() {
+        phase = .resting
         pace.add(writeBegun)
         guard settle(outcome, store, &due) else { return }
       }
+      // Before the ceiling: who lowers that looks at the head afterwards.
+      let head = engine.head
       let (position, ceiling, isWanted, isWriteWanted, isClosed) = state.with { state in
         (state.position, state.ceiling, state.isWanted, state.isWriteWanted, state.isClosed)
       }
+      if isClosed { return finish(with: .closed, phase, writer, store) }
       let (isFull, isAlmostFull) = fold.with { ($0.isFull, $0.isAlmostFull) }
-      let isBusy = isDrafting || writer.isBusy
-      if isClosed { return finish(with: .closed, isDrafting, writer, store) }
-      if !isBusy, due.isNow(isWanted: isWriteWanted || isAlmostFull) {
-        writeBegun = .now
-        due = WriteDue()
-        isDrafting = fold.with { fold in
-          guard fold.waitingEventCount > 0 else { return false }
-          fold.beginDraft()
-          return true
-        }
+      if phase == .resting, due.isNow(isWanted: isWriteWanted || isAlmostFull) {
+        (writeBegun, due) = (.now, WriteDue())
+        if beginDraft() { phase = .drafting }
       }
-      if isDrafting, let draft = fold.with({ $0.continueDraft() }) {
+      if phase == .drafting, let draft = fold.with({ $0.continueDraft() }) {
         writer.begin(draft)
-        isDrafting = false
+        phase = .writing
       }
-      let head = engine.head
       let goal = min(head, ceiling)
       if goal <= position || isFull {
         if head <= position, let failure = engine.end {
-          return finish(with: ProjectionFailure(failure), isDrafting, writer, store)
+          return finish(with: ProjectionFailure(failure), phase, writer, store)
         }
         if head <= position { engine.wake(wakeup, at: EventNumber(position.rawValue + 1)) }
-        if !isDrafting { wakeup.wait(milliseconds: writer.isBusy ? nil : due.milliseconds) }
+        if phase != .drafting {
+          // The writer wakes us when it is done.
+          wakeup.wait(milliseconds: phase == .writing ? nil : due.milliseconds)
+        }
         hasPaused = false
         continue
       }
@@ -134,9 +146,9 @@ final class Follower: Sendable {
       hasPaused = false
       let begun = ContinuousClock.now
       guard advance(store, through: goal) else { return }
-      due.wait(since: begun)
+      due.note(since: begun)
       pace.add(begun)
-      if !isWanted, !isDrafting { pace.rest(wakeup, head: engine.head) }
+      if !isWanted, phase != .drafting { pace.rest(wakeup, head: engine.head) }
     }
   }
 
@@ -154,21 +166,34 @@ final class Follower: Sendable {
         try fold.advance(store.environment, tape, through: goal)
         return fold.progress.position
       }
-      reach { $0.position = position }
+      reach { state in
+        state.position = position
+        state.readTrouble = nil
+      }
       return true
     } catch {
-      let written = fold.with { fold in
-        fold.startOver()
-        return fold.written.position
+      let (position, isSpoilt) = fold.with { ($0.progress.position, $0.isSpoilt) }
+      reach { $0.position = position }
+      guard error.mayPass, !isSpoilt else {
+        fail(error, store)
+        return false
       }
-      state.with { $0.position = written }
-      guard goesOn(after: error, store) else { return false }
+      state.with { $0.readTrouble = error }
       wakeup.wait(milliseconds: 1_000)
       return true
     }
   }
 
   // MARK: - Writing
+
+  /// Begins a draft of what waits, if anything does.
+  private func beginDraft() -> Bool {
+    fold.with { fold in
+      guard fold.waitingEventCount > 0 else { return false }
+      fold.beginDraft()
+      return true
+    }
+  }
 
   /// Takes in what became of a draft. Answers false where there is no going on.
   private func settle(
@@ -180,58 +205,72 @@ final class Follower: Sendable {
         fold.settle(wasWritten: true)
         return fold.written.position
       }
-      reach { $0.written = written }
+      reach { state in
+        state.written = written
+        state.writeTrouble = nil
+      }
       return true
     case .failed(let error):
       fold.with { $0.settle(wasWritten: false) }
+      guard error.mayPass else {
+        fail(error, store)
+        return false
+      }
+      // A full disk may get better, and LMDB aborted the transaction whole.
+      tellWriteTrouble(error)
       due.fail()
-      return goesOn(after: error, store)
+      return true
     }
   }
 
-  /// Writes everything that is applied, and ends.
+  /// Writes everything that is applied, and ends. Nobody is kept waiting for room: after one
+  /// failure, that is all.
   private func finish(
-    with failure: ProjectionFailure, _ isDrafting: Bool, _ writer: DraftWriter,
+    with failure: ProjectionFailure, _ phase: Phase, _ writer: DraftWriter,
     _ store: DisposableStore
   ) {
-    // Who closes is not kept waiting for room: after one failure, that is all.
-    state.with { $0.isClosed = true }
-    var (isDrafting, due) = (isDrafting, WriteDue())
+    var (phase, due) = (phase, WriteDue())
     while true {
-      while isDrafting {
+      switch phase {
+      case .resting:
+        if let error = state.with({ $0.writeTrouble }) { return end(with: .failed(error)) }
+        guard beginDraft() else { return end(with: failure) }
+        phase = .drafting
+      case .drafting:
         guard let draft = fold.with({ $0.continueDraft() }) else { continue }
         writer.begin(draft)
-        isDrafting = false
+        phase = .writing
+      case .writing:
+        guard let outcome = writer.takeOutcome() else {
+          wakeup.wait(milliseconds: nil)
+          continue
+        }
+        guard settle(outcome, store, &due) else { return }
+        phase = .resting
       }
-      while writer.isBusy { wakeup.wait(milliseconds: nil) }
-      if let outcome = writer.takeOutcome(), !settle(outcome, store, &due) { return }
-      guard fold.with({ $0.waitingEventCount > 0 }) else { return end(with: failure) }
-      fold.with { $0.beginDraft() }
-      isDrafting = true
     }
   }
 
-  /// Whether what `error` ended may be tried again.
-  private func goesOn(after error: StorageError, _ store: DisposableStore) -> Bool {
-    guard error.mayPass else {
-      // Whatever these rows are, they are not what the log says: begin again at the next open.
-      do throws(StorageError) { try store.distrust() } catch {}
-      end(with: .failed(error))
-      return false
+  /// Whatever these rows are, they are not what the log says: begin again at the next open.
+  private func fail(_ error: StorageError, _ store: DisposableStore) {
+    do throws(StorageError) { try store.distrust() } catch {}
+    end(with: .failed(error))
+  }
+
+  /// Tells those who wait for rows to be written why they are not.
+  private func tellWriteTrouble(_ error: StorageError) {
+    let waiters = state.with { state -> [Waiter] in
+      state.writeTrouble = error
+      let waiters = state.waiters.filter { $0.value.isOnDisk }
+      for ticket in waiters.keys { state.waiters[ticket] = nil }
+      return Array(waiters.values)
     }
-    // A full disk may get better, and LMDB aborted the transaction whole.
-    let isClosed = state.with { state in
-      state.trouble = error
-      return state.isClosed
-    }
-    if isClosed { end(with: .failed(error)) }
-    return !isClosed
+    for waiter in waiters { waiter.continuation.resume() }
   }
 
   private func reach(_ change: (inout State) -> Void) {
     let done = state.with { state -> [Waiter] in
       change(&state)
-      state.trouble = nil
       let done = state.waiters.filter { state.isDone($0.value) }
       for ticket in done.keys { state.waiters[ticket] = nil }
       return Array(done.values)
@@ -251,7 +290,7 @@ final class Follower: Sendable {
 
   // MARK: - Waiting
 
-  /// Waits until `goal` is applied, at most 2 s; and written, where it is to be on disk.
+  /// Waits until `goal` is applied, at most 2 s; or on disk, at most 30 s.
   func wait(for goal: EventNumber, onDisk isOnDisk: Bool = false) async throws(ProjectionFailure) {
     if try hasReached(goal, isOnDisk) { return }
     let ticket = state.with { state -> Int in
@@ -259,7 +298,8 @@ final class Follower: Sendable {
       return state.nextTicket
     }
     let alarm = Task { [self] in
-      do { try await Task.sleep(for: Self.patience) } catch { return }
+      let patience = isOnDisk ? Self.diskPatience : Self.patience
+      do { try await Task.sleep(for: patience) } catch { return }
       giveUp(ticket)
     }
     await withTaskCancellationHandler {
@@ -278,7 +318,9 @@ final class Follower: Sendable {
     alarm.cancel()
     guard try hasReached(goal, isOnDisk) else {
       throw state.with { state in
-        state.trouble.map { .failed($0) } ?? .behind(position: state.position, head: goal)
+        let trouble = isOnDisk ? state.writeTrouble ?? state.readTrouble : state.readTrouble
+        return trouble.map { .failed($0) }
+          ?? .behind(position: isOnDisk ? state.written : state.position, head: goal)
       }
     }
   }
@@ -313,7 +355,7 @@ private struct WriteDue {
   private var earliest: ContinuousClock.Instant?
 
   /// Says that an event waits since `begun`.
-  mutating func wait(since begun: ContinuousClock.Instant) {
+  mutating func note(since begun: ContinuousClock.Instant) {
     time = time ?? begun + Follower.writePause
   }
 
@@ -345,12 +387,14 @@ private struct Pace {
 
   /// The longest rest in one piece: who waits for events is not to wait for what was owed.
   private static let restMax = Duration.milliseconds(20)
+  /// What is owed beyond that is forgotten: after a long time of it, rest begins anew.
+  private static let debtMax = Duration.seconds(1)
   /// A log that did not grow for so long is idle, and nobody is disturbed by catching up.
   private static let idlePause = Duration.milliseconds(100)
 
   /// Counts work from `begun` until now.
   mutating func add(_ begun: ContinuousClock.Instant) {
-    due = max(due, begun) + (.now - begun) * 3
+    due = min(max(due, begun) + (.now - begun) * 3, .now + Self.debtMax)
   }
 
   /// Rests for some of what is owed, where the log grows; a nudge ends it.

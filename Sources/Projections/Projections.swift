@@ -20,6 +20,8 @@ public import LedgerCore
 public final class Projections: Sendable {
   let engine: Engine
   let follower: Follower
+  /// The event after which it went on when it was opened.
+  let start: EventNumber
   private let worker: Worker
   let directory: String
   let store: Guarded<OpenStore>
@@ -37,6 +39,7 @@ public final class Projections: Sendable {
     self.engine = engine
     self.directory = directory
     self.store = Guarded(OpenStore(store: store))
+    self.start = start.position
     let follower = Follower(engine, from: start)
     self.follower = follower
     worker = Worker(name: "projections") { follower.run(store) }
@@ -98,7 +101,7 @@ public final class Projections: Sendable {
   }
 
   /// Stops following, puts everything on disk and lets go of the directory. Close the projections
-  /// before their engine. Blocks for the batch at hand and a sync; safe to call twice.
+  /// before their engine. Blocks until what is applied is written and synced; safe to call twice.
   public func close() {
     follower.close()
     worker.join()
@@ -207,10 +210,13 @@ public final class Projections: Sendable {
   private func look<Value: Sendable>(
     _ body: @Sendable (borrowing Fold, Transaction) throws(StorageError) -> Value
   ) async throws(ProjectionFailure) -> Value {
-    try await follower.wait(for: engine.head)
-    return try whileOpen { environment throws(StorageError) in
-      try follower.look(environment, body)
+    let goal = engine.head
+    try await follower.wait(for: goal)
+    let seen = try whileOpen { environment throws(StorageError) in
+      try follower.look(environment, at: goal, body)
     }
+    guard let seen else { throw follower.end ?? .behind(position: position, head: goal) }
+    return seen
   }
 
   /// Runs `body` on the rows as they were last written.

@@ -49,7 +49,7 @@ private struct Shadow {
       store = try DisposableStore(
         directory, databases: Layout.names, mapByteCount: 1 << 40, keeps: false)
       // Nearly there first, so that the snapshot below is held for a small rest only.
-      try Self.advance(&fold, store, tape, through: live.position, progress)
+      try Self.advance(&fold, store, tape, through: live.follower.written, progress)
     } catch {
       throw .failed(error)
     }

@@ -158,6 +158,7 @@ struct RowCache: ~Copyable, Sendable {
 
   private mutating func copyIntoDraft(_ row: Int) {
     let start = row * rowWordCount
+    precondition(draft != nil)
     draft?.add(keys[row], words[start..<start + rowWordCount])
     marks[row].remove(.pending)
   }
@@ -170,11 +171,8 @@ struct RowCache: ~Copyable, Sendable {
 
   /// Gives the memory back where no row waits to be written.
   mutating func forgetWritten() {
-    if changed.isEmpty, drafted.isEmpty { removeAll() }
+    if changed.isEmpty, drafted.isEmpty { self = RowCache(database, rowWordCount: rowWordCount) }
   }
-
-  /// Forgets every row, changed or not.
-  mutating func removeAll() { self = RowCache(database, rowWordCount: rowWordCount) }
 }
 
 /// Rows to write into one database: copies, so that who owns the rows may change them meanwhile.

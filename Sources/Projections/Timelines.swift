@@ -99,13 +99,14 @@ struct Timelines: ~Copyable, Sendable {
 
   /// Says what became of the draft.
   mutating func settle(wasWritten: Bool) {
-    if !wasWritten, var entries = drafted {
+    let settled = drafted
+    drafted = nil
+    if !wasWritten, var entries = settled {
       let rowCount = Int(tail.firstRow - entries.firstRow)
       entries.words.removeLast(entries.words.count - rowCount * Layout.entryRowWordCount)
       entries.words.append(contentsOf: tail.words)
       tail = entries
     }
-    drafted = nil
   }
 }
 

@@ -11,8 +11,8 @@ import Testing
 /// count most, opens the ledger, pays, and opens it once more. It is started again after a flip at
 /// which it crashed. 240 random ones in the data file, a quarter as many in each of the others.
 /// `SWEEP_STEP=1` for one in every byte, every bit of both meta pages, and every bit of the records
-/// in `head.log`; 2 for every other one. What an engine learns from `head.log` is its newest record,
-/// so that for the million bytes of the ring it is enough to read it.
+/// in `head.log`; 2 for every other one. What an engine learns from `head.log` is its newest
+/// record, so that for the million bytes of the ring it is enough to read it.
 @Suite(.serialized) struct SweepTests {
   private static let step =
     ProcessInfo.processInfo.environment["SWEEP_STEP"].flatMap { Int($0) } ?? 0
@@ -132,7 +132,8 @@ import Testing
     }
     print(
       "prove: \(same + before) flips of a ring with \(count) records, which is read, of",
-      "\(pristine.count) bytes; seed \(random.seed); \(same) same, \(before) the one before, 0 wrong")
+      "\(pristine.count) bytes; seed \(random.seed); \(same) same, \(before) the one before,",
+      "0 wrong")
     #expect(same == others.count && before == own.count)
   }
 

@@ -122,7 +122,17 @@ import Testing
       model.apply(event)
       try world.applyInMemory([event])
       switch dice.below(120) {
-      case 0...1: try world.write()
+      case 0...1:
+        // What is on disk is what the events up to its position make, and nothing newer.
+        try world.write {
+          let event = model.draw(&dice, walletCount: walletCount)
+          model.apply(event)
+          try world.applyInMemory([event])
+        }
+        guard dice.below(8) == 0 else { break }
+        let position = try #require(try world.progress())[0]
+        let fresh = try World(given: Array(model.history[..<Int(position)]))
+        #expect(try world.dump() == fresh.dump(), "seed \(seed)")
       case 2: try world.write(failing: true)
       case 3:
         // Events come while a draft is on its way to the disk, and they are not in it.
@@ -287,7 +297,8 @@ private final class World {
       }
       history += events
     } catch {
-      fold.startOver()
+      #expect(fold.isSpoilt || fold.progress.position.rawValue + 1 != first)
+      fold = Fold(fold.written)
       throw error
     }
   }
@@ -299,7 +310,7 @@ private final class World {
     var draft: Fold.Draft?
     while draft == nil {
       try meanwhile()
-      draft = fold.continueDraft()
+      draft = fold.continueDraft(rowCount: 3)
     }
     try meanwhile()
     if !isFailing { try draft?.write(store.environment) }
@@ -311,7 +322,7 @@ private final class World {
 
   /// Forgets what is not written, as a kill does, and goes on after it.
   func restart() {
-    fold.startOver()
+    fold = Fold(fold.written)
     history.removeLast(history.count - Int(fold.progress.position.rawValue))
   }
 

@@ -185,13 +185,13 @@ import Testing
 
     try Data("clean 00000000-another-boot\n".utf8).write(to: markFile(scene))
     let resumed = try scene.open()
-    #expect(resumed.position == position)
+    #expect(resumed.start == position)
     #expect(try mark(scene).hasPrefix("open "))
     resumed.close()
 
     try Data("open 00000000-another-boot\n".utf8).write(to: markFile(scene))
     let rebuilt = try scene.open()
-    #expect(rebuilt.position == .none)
+    #expect(rebuilt.start == .none)
     #expect(try await rebuilt.verify() == [])
     rebuilt.close()
   }
@@ -202,7 +202,6 @@ import Testing
     let scene = try Scene()
     let projections = try scene.open()
     #expect(try await projections.dump().count == 4)
-    let written = projections.position
     for _ in 0..<3 { _ = try await scene.engine.submit(scene.pay(0, 1, 100)) }
     #expect(try await projections.balance(of: scene.wallets[1])?.available.units == 1_000_300)
     // What a kill leaves: what is written by now, and the mark of an open store of this boot.
@@ -213,8 +212,9 @@ import Testing
     try FileManager.default.moveItem(atPath: left, toPath: scene.path)
 
     let resumed = try scene.open()
-    #expect(resumed.position >= written)
+    #expect(resumed.start == EventNumber(scene.engine.head.rawValue - 3))
     #expect(try await resumed.balance(of: scene.wallets[1])?.available.units == 1_000_300)
+    #expect(try resumed.compareWithRebuild().differences == [])
     #expect(try await resumed.verify() == [])
     #expect(try resumed.compareWithRebuild().differences == [])
     resumed.close()
@@ -248,7 +248,7 @@ import Testing
     try scene.open().close()
     try FileManager.default.removeItem(at: markFile(scene))
     var projections = try scene.open()
-    #expect(projections.position == .none)
+    #expect(projections.start == .none)
     try await projections.catchUp()
     projections.close()
 
@@ -256,7 +256,7 @@ import Testing
     try file.truncate(atOffset: 10_000)
     try file.close()
     projections = try scene.open()
-    #expect(projections.position == .none)
+    #expect(projections.start == .none)
     #expect(try await projections.verify() == [])
     projections.close()
   }
@@ -267,7 +267,7 @@ import Testing
     try await projections.catchUp()
     projections.close()
     let moved = try Projections.open(scene.path, following: other.engine, mapByteCount: 1 << 30)
-    #expect(moved.position == .none)
+    #expect(moved.start == .none)
     #expect(try await moved.balance(of: other.wallets[4])?.available.units == 1_000_000)
     #expect(try await moved.verify() == [])
     moved.close()
@@ -281,7 +281,7 @@ import Testing
       projections.close()
       try edit(scene, "meta", row: 0, word: change.word, to: change.to)
       let rebuilt = try scene.open()
-      #expect(rebuilt.position == .none)
+      #expect(rebuilt.start == .none)
       #expect(try await rebuilt.verify() == [])
       rebuilt.close()
     }
@@ -318,7 +318,7 @@ import Testing
     }
     projections.close()
     let rebuilt = try scene.open()
-    #expect(rebuilt.position == .none)
+    #expect(rebuilt.start == .none)
     #expect(try await rebuilt.verify() == [])
     rebuilt.close()
   }
