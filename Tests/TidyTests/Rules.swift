@@ -152,7 +152,7 @@ extension Rule {
 
 extension Rule {
   private static let unsafeContainers = [
-    "Memory", "Table", "Index", "Bitset", "Timers", "Undo", "Fingerprints", "KeyFilter",
+    "Memory", "Table", "Slots", "Bitset", "Timers", "Undo", "KeyFilter",
   ].map { "\(kernel)/\($0).swift" }
 
   private static func strayUnsafe(_ file: SourceFile) -> [Violation] {

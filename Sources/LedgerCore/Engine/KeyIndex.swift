@@ -131,7 +131,8 @@ struct KeyIndex: ~Copyable, KeySink {
   }
 
   private mutating func takeRecent(at end: EventNumber) -> FrozenKeys {
-    var full = Fingerprints(undo: undo, count: shelf.limit)
+    // A small one, that grows: the first batch would wait for all of a large one's memory.
+    var full = Fingerprints(undo: undo)
     swap(&full, &recent)
     let first = EventNumber(last.rawValue + 1)
     last = end

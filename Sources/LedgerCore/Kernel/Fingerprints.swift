@@ -1,44 +1,25 @@
-import CLedger
-
 /// Which idempotency keys were used, and by which event: 16 bytes a slot, open addressing.
 ///
 /// Holds 64 of a fingerprint's 128 bits, so a hit is only a candidate that the caller confirms in
-/// the log. Not part of the state: the log's frames carry the whole keys. Event 0 means empty.
-///
-/// A fingerprint belongs where the highest bits of its tag say, so that the table is in the order
-/// of the tags but for collisions, and growing it is one pass from back to front, in place. (A
-/// second table and a random walk cost 140 ns a payment: most of it the system clearing the new
-/// memory.)
-@safe
+/// the log. Not part of the state: the log's frames carry the whole keys.
 struct Fingerprints: ~Copyable {
-  private struct Slot: BitwiseCopyable {
+  private struct Slot: SlotEntry {
     var tag: UInt64
+    /// 0 means empty.
     var event: UInt64
+
+    var hash: UInt64 { tag }
+    var isEmpty: Bool { event == 0 }
+    static var empty: Slot { Slot(tag: 0, event: 0) }
   }
 
-  private static let firstSlotCount = 1 << 12
-  /// Slots behind the last one that a tag can name, so that probing need not wrap around.
-  private static let overflowSlotCount = 1 << 10
+  private var slots: Slots<Slot>
 
-  /// The first slot's place holds the count.
-  private var memory: Memory
-  private var slotCount: Int
-  /// By how much a tag is shifted to give its place.
-  private var shift: UInt64
-  private let undo: Undo
-
-  /// An empty table with room for `count` keys before it grows.
-  init(undo: Undo, count: Int = 0) {
-    var slots = Self.firstSlotCount
-    while count * 4 > slots * 3 { slots *= 2 }
-    slotCount = slots
-    shift = UInt64(64 - slots.trailingZeroBitCount)
-    memory = Memory(byteCount: Self.byteCount(slots: slots))
-    self.undo = undo
-  }
+  /// An empty table that saves what it overwrites on `undo`.
+  init(undo: Undo) { slots = Slots(placeCount: 1 << 12, undo: undo) }
 
   /// How many keys there are.
-  var count: Int { unsafe memory.base.load(as: Int.self) }
+  var count: Int { slots.count }
 
   /// A walk over the events that may have used one fingerprint.
   struct Search {
@@ -50,15 +31,16 @@ struct Fingerprints: ~Copyable {
   @inline(__always)
   func search(_ fingerprint: UInt128) -> Search {
     let tag = Self.tag(fingerprint)
-    return Search(tag: tag, index: position(of: tag))
+    return Search(tag: tag, index: slots.start(of: tag))
   }
 
-  /// The next candidate, for the caller to confirm; `nil` where there is no other.
+  /// The next candidate, for the caller to confirm; `nil` where there is no other. Nothing may be
+  /// inserted since the search began.
   @inline(__always)
   func next(_ search: inout Search) -> EventNumber? {
     while true {
-      let slot = unsafe address(search.index).load(as: Slot.self)
-      if slot.event == 0 { return nil }
+      let slot = slots[search.index]
+      if slot.isEmpty { return nil }
       search.index += 1
       if slot.tag == search.tag { return EventNumber(slot.event) }
     }
@@ -81,27 +63,18 @@ struct Fingerprints: ~Copyable {
     precondition(event.isSome)
     reserve(1)
     let tag = Self.tag(fingerprint)
-    let target = unsafe address(emptyPosition(for: tag))
-    unsafe undo.save(target, count: MemoryLayout<Slot>.size)
-    unsafe undo.save(memory.base, count: 8)
-    unsafe target.storeBytes(of: Slot(tag: tag, event: event.rawValue), as: Slot.self)
-    unsafe memory.base.storeBytes(of: count + 1, as: Int.self)
+    var index = slots.start(of: tag)
+    while !slots[index].isEmpty { index += 1 }
+    slots.fill(index, Slot(tag: tag, event: event.rawValue))
   }
 
   /// Makes room for `additional` more keys, so that a unit moves nothing.
   @inline(__always)
-  mutating func reserve(_ additional: Int) {
-    while (count + additional) * 4 > slotCount * 3 { double() }
-  }
+  mutating func reserve(_ additional: Int) { slots.reserve(additional) }
 
-  /// Asks for the cache line where a fingerprint belongs, and for the next: probing a table three
-  /// quarters full goes on for some eight slots, which is two lines.
+  /// Asks for what looking up or inserting `fingerprint` will touch.
   @inline(__always)
-  func prefetch(_ fingerprint: UInt128) {
-    let place = unsafe address(position(of: Self.tag(fingerprint)))
-    unsafe cledger_prefetch(place)
-    unsafe cledger_prefetch(place + 64)
-  }
+  func prefetch(_ fingerprint: UInt128) { slots.prefetch(Self.tag(fingerprint)) }
 
   /// Hands over all keys in the order of their tags, those of one tag in the order of their events.
   ///
@@ -110,9 +83,9 @@ struct Fingerprints: ~Copyable {
     _ body: (_ tag: UInt64, _ event: UInt64) throws(Failure) -> Void
   ) throws(Failure) {
     var cluster: [Slot] = []
-    for index in 0..<slotCount + Self.overflowSlotCount + 1 {
-      let slot = unsafe address(index).load(as: Slot.self)
-      if slot.event != 0 {
+    for index in slots.indices {
+      let slot = slots[index]
+      if !slot.isEmpty {
         cluster.append(slot)
         continue
       }
@@ -125,51 +98,4 @@ struct Fingerprints: ~Copyable {
   /// The 64 bits of a fingerprint that are kept.
   @inline(__always)
   static func tag(_ fingerprint: UInt128) -> UInt64 { UInt64(truncatingIfNeeded: fingerprint) }
-
-  /// Doubles the table in place, from back to front: a place is twice what it was, so each slot
-  /// moves to where all were moved away before. Only near the front it may not; those are held
-  /// back.
-  private mutating func double() {
-    precondition(!undo.isOpen, "room is reserved before a unit")
-    let oldCount = slotCount + Self.overflowSlotCount
-    memory.grow(toHold: Self.byteCount(slots: slotCount * 2))
-    slotCount *= 2
-    shift -= 1
-    var heldBack: [Slot] = []
-    for index in (0..<oldCount).reversed() {
-      let place = unsafe address(index)
-      let slot = unsafe place.load(as: Slot.self)
-      guard slot.event != 0 else { continue }
-      unsafe place.storeBytes(of: Slot(tag: 0, event: 0), as: Slot.self)
-      if position(of: slot.tag) < index { heldBack.append(slot) } else { put(slot) }
-    }
-    for slot in heldBack { put(slot) }
-  }
-
-  private func put(_ slot: Slot) {
-    unsafe address(emptyPosition(for: slot.tag)).storeBytes(of: slot, as: Slot.self)
-  }
-
-  @inline(__always)
-  private func emptyPosition(for tag: UInt64) -> Int {
-    var index = position(of: tag)
-    while unsafe address(index).load(as: Slot.self).event != 0 { index += 1 }
-    precondition(index < slotCount + Self.overflowSlotCount, "the tags are not spread")
-    return index
-  }
-
-  @inline(__always)
-  private func position(of tag: UInt64) -> Int {
-    Int(truncatingIfNeeded: tag &>> shift)
-  }
-
-  @inline(__always)
-  private func address(_ index: Int) -> UnsafeMutableRawPointer {
-    unsafe memory.base + (index + 1) * MemoryLayout<Slot>.stride
-  }
-
-  private static func byteCount(slots: Int) -> Int {
-    // One slot more for the count, and one at the end that is always empty.
-    (slots + overflowSlotCount + 2) * MemoryLayout<Slot>.stride
-  }
 }

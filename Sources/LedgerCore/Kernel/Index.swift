@@ -1,91 +1,57 @@
-import CLedger
-
-/// Finds a number by a 16-byte keyed hash: open addressing, linear probing, entries are never
-/// removed.
+/// Finds a number by a 16-byte keyed hash; entries are never removed.
 ///
-/// Keys are the output of a keyed hash already, so their low bits spread by themselves and nobody
-/// outside can choose them to collide. Value 0 means empty.
-@safe
+/// Nobody outside can choose keys that collide, since they are the output of a keyed hash.
 struct Index: ~Copyable {
-  private struct Slot: BitwiseCopyable {
+  private struct Slot: SlotEntry {
     var low: UInt64
     var high: UInt64
+    /// 0 means empty.
     var value: UInt64
+
+    var hash: UInt64 { Index.hash(low) }
+    var isEmpty: Bool { value == 0 }
+    static var empty: Slot { Slot(low: 0, high: 0, value: 0) }
   }
 
-  /// The first slot's place holds the count, as in ``Table``.
-  private static let headerByteCount = 24
-  private static let firstSlotCount = 64
-
-  private var memory: Memory
-  private var slotCount: Int
-  private let undo: Undo
+  private var slots: Slots<Slot>
 
   /// An empty index that saves what it overwrites on `undo`.
-  init(undo: Undo) {
-    slotCount = Self.firstSlotCount
-    memory = Memory(byteCount: Self.byteCount(slots: Self.firstSlotCount))
-    self.undo = undo
-  }
+  init(undo: Undo) { slots = Slots(placeCount: 64, undo: undo) }
 
   /// How many entries there are.
-  var count: Int { unsafe memory.base.load(as: Int.self) }
+  var count: Int { slots.count }
 
   /// The value of `key`, or 0.
-  func find(_ key: UInt128) -> UInt64 { unsafe slot(of: key).load(as: Slot.self).value }
+  func find(_ key: UInt128) -> UInt64 { slots[index(of: key)].value }
 
   /// Adds an entry; the key must be new and the value other than 0.
   mutating func insert(_ key: UInt128, _ value: UInt64) {
     precondition(value != 0)
     reserve(1)
-    let target = unsafe slot(of: key)
-    precondition(unsafe target.load(as: Slot.self).value == 0, "the key exists")
-    unsafe undo.save(target, count: MemoryLayout<Slot>.size)
-    unsafe undo.save(memory.base, count: 8)
+    let index = index(of: key)
+    precondition(slots[index].isEmpty, "the key exists")
     let low = UInt64(truncatingIfNeeded: key)
     let high = UInt64(truncatingIfNeeded: key >> 64)
-    unsafe target.storeBytes(of: Slot(low: low, high: high, value: value), as: Slot.self)
-    unsafe memory.base.storeBytes(of: count + 1, as: Int.self)
+    slots.fill(index, Slot(low: low, high: high, value: value))
   }
 
   /// Makes room for `additional` more entries, so that a unit moves nothing.
   @inline(__always)
-  mutating func reserve(_ additional: Int) {
-    if (count + additional) * 4 > slotCount * 3 { rehash(for: count + additional) }
-  }
-
-  private mutating func rehash(for entries: Int) {
-    precondition(!undo.isOpen, "room is reserved before a unit")
-    var newCount = slotCount
-    while entries * 4 > newCount * 3 { newCount *= 2 }
-    var larger = Memory(byteCount: Self.byteCount(slots: newCount))
-    swap(&memory, &larger)
-    let oldCount = slotCount
-    slotCount = newCount
-    unsafe memory.base.storeBytes(of: larger.base.load(as: Int.self), as: Int.self)
-    for index in 0..<oldCount {
-      let old = unsafe larger.base.load(
-        fromByteOffset: Self.headerByteCount + index * MemoryLayout<Slot>.stride, as: Slot.self)
-      guard old.value != 0 else { continue }
-      let key = UInt128(old.high) << 64 | UInt128(old.low)
-      unsafe slot(of: key).storeBytes(of: old, as: Slot.self)
-    }
-  }
+  mutating func reserve(_ additional: Int) { slots.reserve(additional) }
 
   /// The slot that holds `key`, or the empty one where it belongs.
-  private func slot(of key: UInt128) -> UnsafeMutableRawPointer {
+  private func index(of key: UInt128) -> Int {
     let low = UInt64(truncatingIfNeeded: key)
     let high = UInt64(truncatingIfNeeded: key >> 64)
-    var index = Int(truncatingIfNeeded: low) & (slotCount - 1)
+    var index = slots.start(of: Self.hash(low))
     while true {
-      let address = unsafe memory.base + Self.headerByteCount + index * MemoryLayout<Slot>.stride
-      let slot = unsafe address.load(as: Slot.self)
-      if slot.value == 0 || (slot.low == low && slot.high == high) { return unsafe address }
-      index = (index + 1) & (slotCount - 1)
+      let slot = slots[index]
+      if slot.isEmpty || (slot.low == low && slot.high == high) { return index }
+      index += 1
     }
   }
 
-  private static func byteCount(slots: Int) -> Int {
-    headerByteCount + slots * MemoryLayout<Slot>.stride
-  }
+  /// Small numbers serve as keys in tests, so their low bits are spread upwards.
+  @inline(__always)
+  private static func hash(_ low: UInt64) -> UInt64 { low &* 0x9E37_79B9_7F4A_7C15 }
 }
