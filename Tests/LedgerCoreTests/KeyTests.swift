@@ -52,6 +52,32 @@ import Testing
     }
   }
 
+  /// Giving back its memory would hold up whoever answers callers.
+  @Test func `a table and runs that are discarded are let go of on another thread`() async throws {
+    var till = try Till(100)
+    for _ in 0..<20 {
+      try till.pay(60)
+      try await till.settle()
+    }
+    let keys = till.engine.housekeeping.keys
+    let undo = Undo()
+    defer { undo.destroy() }
+    weak var table: FrozenKeys?
+    weak var run: KeyRun?
+    do {
+      let frozen = FrozenKeys(Fingerprints(undo: undo), first: .none, last: .none)
+      let opened = try KeyRun(keys.runs[0].path, filterByteCountMax: 0)
+      (table, run) = (frozen, opened)
+      keys.discard([opened], frozen)
+    }
+    for _ in 0..<1_000 where table != nil || run != nil {
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    #expect(table == nil && run == nil)
+    try till.expectAllKnown()
+    till.engine.close()
+  }
+
   private static func write(_ keys: [KeyRun.Key], _ path: String) throws -> KeyRun.Head {
     var writer = try KeyRun.Writer(
       path,

@@ -120,9 +120,12 @@ struct KeyIndex: ~Copyable, KeySink {
   private mutating func adopt() {
     guard let news = shelf.takeNews() else { return }
     precondition(news.areComplete, "a run without its neighbour would lose keys")
+    let old = runs
     runs = news
     filters = runs.map(\.view)
-    if let end = runs.last?.head.last, let frozen, frozen.last <= end { self.frozen = nil }
+    let end = runs.last?.head.last ?? .none
+    let isWritten = frozen.map { $0.last <= end } ?? false
+    shelf.discard(old, isWritten ? frozen.take() : nil)
   }
 
   private mutating func freeze(at end: EventNumber) {
