@@ -7,10 +7,17 @@ import Logging
 struct Echo {
   /// The fields of a payment, read and written by the server's own means.
   struct Payment: ResponseCodable {
-    var from_wallet_id: String
-    var to_wallet_id: String
+    var fromWalletId: String
+    var toWalletId: String
     var amount: Double
-    var idempotency_key: String
+    var idempotencyKey: String
+
+    enum CodingKeys: String, CodingKey {
+      case amount
+      case fromWalletId = "from_wallet_id"
+      case toWalletId = "to_wallet_id"
+      case idempotencyKey = "idempotency_key"
+    }
   }
 
   static func main() async throws {
