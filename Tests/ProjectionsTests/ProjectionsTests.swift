@@ -202,11 +202,12 @@ import Testing
     let scene = try Scene()
     let projections = try scene.open()
     #expect(try await projections.dump().count == 4)
-    for _ in 0..<3 { _ = try await scene.engine.submit(scene.pay(0, 1, 100)) }
-    #expect(try await projections.balance(of: scene.wallets[1])?.available.units == 1_000_300)
-    // What a kill leaves: what is written by now, and the mark of an open store of this boot.
+    // What a kill leaves that comes before the next draft: what is written by now, and the mark of
+    // an open store of this boot.
     let left = scene.path + ".left"
     try FileManager.default.copyItem(atPath: scene.path, toPath: left)
+    for _ in 0..<3 { _ = try await scene.engine.submit(scene.pay(0, 1, 100)) }
+    #expect(try await projections.balance(of: scene.wallets[1])?.available.units == 1_000_300)
     projections.close()
     try FileManager.default.removeItem(atPath: scene.path)
     try FileManager.default.moveItem(atPath: left, toPath: scene.path)
