@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import LedgerCore
 import Projections
@@ -40,7 +41,7 @@ extension Bench {
           }
         })
     }
-    let (rebuildRate, differences) = try rebuild(projections)
+    let (rebuildRate, differences) = try await rebuild(projections)
     return FollowingReport(
       rows: [
         FollowingRow(
@@ -86,7 +87,11 @@ extension Bench {
 
   /// Folds the whole log into an empty directory, the ledger idle: events a second, and how many
   /// rows differ from those that followed.
-  private func rebuild(_ projections: Projections) throws -> (rate: Double, differences: Int) {
+  private func rebuild(
+    _ projections: Projections
+  ) async throws -> (rate: Double, differences: Int) {
+    // What is compared are the rows on disk, and this sees to it that they are the newest.
+    guard try await projections.verify().isEmpty else { throw ExitCode(1) }
     let begun = Clock.nanoseconds
     var folded = (events: UInt64(0), nanoseconds: UInt64(1))
     let comparison = try projections.compareWithRebuild { done, _ in

@@ -6,7 +6,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(5))) struct VerifyTests {
   @Test func `an interrupted check keeps its place, and --resume goes on there`() async throws {
     try await Bed.run { bed in
-      #expect(try bed.ledgerctl("seed", "--payments", "2000").code == 0)
+      #expect(try bed.ledgerctl("seed", "--payments", "12000").code == 0)
       let whole = try #require(try bed.ledgerctl("verify", "--json").json as? [String: Any])
       #expect(whole["resumed"] == nil)
       for signal in [SIGINT, SIGTERM] {
@@ -58,7 +58,7 @@ import Testing
   /// Runs a check and ends it by a signal before it is at its end; tries again where it was faster.
   /// Answers the event after which it says that it may be gone on with.
   private func interrupted(_ bed: Bed, _ signal: Int32) throws -> Int {
-    for _ in 0..<20 {
+    for _ in 0..<60 {
       let process = Programs.process("ledgerctl", ["verify", "--data", bed.directory])
       let (output, errors) = (Pipe(), Pipe())
       process.standardOutput = output
