@@ -9,7 +9,8 @@ public import LedgerCore
 /// balances add up to the credit-normal ones. The engine's own balances come from `evolve`: two
 /// independent computations, which ``Projections/verify()`` compares.
 struct Balances: ~Copyable, Sendable {
-  private var accounts = RowCache(Layout.accounts, rowWordCount: Layout.accountWordCount)
+  /// The rows of system accounts.
+  var accounts = RowCache(Layout.accounts, rowWordCount: Layout.accountWordCount)
 
   /// Begins a wallet's row, with nothing in it.
   static func open(
@@ -17,10 +18,10 @@ struct Balances: ~Copyable, Sendable {
     _ transaction: Transaction
   ) throws(StorageError) {
     let place = try wallets.place(of: wallet, transaction)
-    guard wallets[place + WalletRows.Column.asset] == 0, asset.isSome else {
+    guard wallets.rows[place + WalletRows.Column.asset] == 0, asset.isSome else {
       throw .damaged("the projected wallet \(wallet) is opened twice, or in no asset")
     }
-    wallets[place + WalletRows.Column.asset] = asset.rawValue
+    wallets.rows[place + WalletRows.Column.asset] = asset.rawValue
   }
 
   /// Moves a posting's amount.
@@ -39,12 +40,12 @@ struct Balances: ~Copyable, Sendable {
     switch account {
     case .walletAvailable(let number):
       let place = try wallets.place(of: number, transaction)
-      guard wallets[place + WalletRows.Column.asset] == posting.asset.rawValue else {
+      guard wallets.rows[place + WalletRows.Column.asset] == posting.asset.rawValue else {
         throw .damaged("the projected wallet \(number) is not one in asset \(posting.asset)")
       }
-      let old = wallets.amount(at: place + WalletRows.Column.available)
+      let old = wallets.rows.amount(at: place + WalletRows.Column.available)
       let new = try Self.sum(old, units, account)
-      wallets.setAmount(new, at: place + WalletRows.Column.available)
+      wallets.rows.setAmount(new, at: place + WalletRows.Column.available)
     case .faucet, .external, .feeIncome:
       let place = try accounts.row(account.rowKey(in: posting.asset), transaction)
       let new = try Self.sum(accounts.amount(at: place), units, account)
@@ -63,25 +64,6 @@ struct Balances: ~Copyable, Sendable {
     }
     return new
   }
-
-  // MARK: - Writing
-
-  /// Bytes of the rows in memory.
-  var byteCount: Int { accounts.byteCount }
-
-  /// Begins a draft of what changed since the last.
-  mutating func beginDraft() { accounts.beginDraft() }
-
-  /// Copies up to `rowCount` more rows; the draft once it is complete.
-  mutating func continueDraft(rowCount: Int) -> RowDraft? {
-    accounts.continueDraft(rowCount: rowCount)
-  }
-
-  /// Says what became of the draft.
-  mutating func settle(wasWritten: Bool) { accounts.settle(wasWritten: wasWritten) }
-
-  /// Gives the memory back where nothing waits to be written.
-  mutating func forgetWritten() { accounts.forgetWritten() }
 }
 
 // MARK: - Reading

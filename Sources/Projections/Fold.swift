@@ -107,7 +107,7 @@ extension Fold {
   }
 
   private var byteCount: Int {
-    wallets.byteCount + balances.byteCount + timelines.byteCount
+    wallets.rows.byteCount + balances.accounts.byteCount + timelines.byteCount
   }
 
   /// The most rows copied into a draft at a time, 4 MB: some milliseconds.
@@ -117,19 +117,19 @@ extension Fold {
   /// ``settle(wasWritten:)`` before the next. Events may be applied meanwhile, and are not in it.
   mutating func beginDraft() {
     draft = Draft(entries: timelines.draft(), progress: progress)
-    wallets.beginDraft()
-    balances.beginDraft()
+    wallets.rows.beginDraft()
+    balances.accounts.beginDraft()
   }
 
   /// Copies up to `rowCount` more rows; the draft once it is complete.
   mutating func continueDraft(rowCount: Int = sliceRowCountMax) -> Draft? {
     precondition(draft != nil)
     if draft?.wallets == nil {
-      draft?.wallets = wallets.continueDraft(rowCount: rowCount)
+      draft?.wallets = wallets.rows.continueDraft(rowCount: rowCount)
       return nil
     }
     if draft?.accounts == nil {
-      draft?.accounts = balances.continueDraft(rowCount: rowCount)
+      draft?.accounts = balances.accounts.continueDraft(rowCount: rowCount)
       return nil
     }
     return draft
@@ -154,16 +154,16 @@ extension Fold {
   mutating func settle(wasWritten: Bool) {
     if wasWritten, let draft { written = draft.progress }
     draft = nil
-    wallets.settle(wasWritten: wasWritten)
-    balances.settle(wasWritten: wasWritten)
+    wallets.rows.settle(wasWritten: wasWritten)
+    balances.accounts.settle(wasWritten: wasWritten)
     timelines.settle(wasWritten: wasWritten)
     if byteCount >= Self.byteCountMax { forgetWritten() }
   }
 
   /// Gives the memory of rows back where none waits to be written.
   mutating func forgetWritten() {
-    wallets.forgetWritten()
-    balances.forgetWritten()
+    wallets.rows.forgetWritten()
+    balances.accounts.forgetWritten()
   }
 
   /// Everything that changed up to a position: written whole, or not at all.

@@ -62,9 +62,9 @@ struct Timelines: ~Copyable, Sendable {
     if !isTailLoaded { try loadTail(transaction) }
     let newest = try wallets.place(of: wallet, transaction) + WalletRows.Column.newest
     tail.words.append(event.rawValue)
-    tail.words.append(wallets[newest])
+    tail.words.append(wallets.rows[newest])
     entryCount += 1
-    wallets[newest] = entryCount
+    wallets.rows[newest] = entryCount
   }
 
   /// The row that the next entry belongs to may be half full.

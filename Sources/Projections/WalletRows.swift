@@ -3,7 +3,8 @@ import LedgerCore
 /// What each wallet has and where its timeline begins: 64 bytes a wallet, 31 wallets a row. They
 /// lie together because nearly every event that changes the one changes the other.
 struct WalletRows: ~Copyable, Sendable {
-  private var rows = RowCache(Layout.wallets, rowWordCount: Layout.walletRowWordCount)
+  /// To change words at a ``place(of:_:)``, and to write.
+  var rows = RowCache(Layout.wallets, rowWordCount: Layout.walletRowWordCount)
 
   /// Words of a wallet, from its first.
   enum Column {
@@ -24,17 +25,6 @@ struct WalletRows: ~Copyable, Sendable {
     let (row, place) = Self.row(of: wallet)
     return try rows.row(row, transaction) + place
   }
-
-  subscript(place: Int) -> UInt64 {
-    get { rows[place] }
-    set { rows[place] = newValue }
-  }
-
-  /// Two words as an amount.
-  func amount(at place: Int) -> Int128 { rows.amount(at: place) }
-
-  /// As ``amount(at:)``, to change it.
-  mutating func setAmount(_ amount: Int128, at place: Int) { rows.setAmount(amount, at: place) }
 
   /// A copy of a wallet's words as they are now; zeros where there is no such wallet.
   func copy(
@@ -64,23 +54,4 @@ struct WalletRows: ~Copyable, Sendable {
     let (row, index) = (wallet.rawValue - 1).quotientAndRemainder(dividingBy: Layout.walletsPerRow)
     return (row, Int(index) * Column.count)
   }
-
-  // MARK: - Writing
-
-  /// Bytes of the rows in memory.
-  var byteCount: Int { rows.byteCount }
-
-  /// Begins a draft of what changed since the last.
-  mutating func beginDraft() { rows.beginDraft() }
-
-  /// Copies up to `rowCount` more rows; the draft once it is complete.
-  mutating func continueDraft(rowCount: Int) -> RowDraft? {
-    rows.continueDraft(rowCount: rowCount)
-  }
-
-  /// Says what became of the draft.
-  mutating func settle(wasWritten: Bool) { rows.settle(wasWritten: wasWritten) }
-
-  /// Gives the memory back where nothing waits to be written.
-  mutating func forgetWritten() { rows.forgetWritten() }
 }

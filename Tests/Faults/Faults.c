@@ -94,6 +94,7 @@ static enum verdict judge(bool may_tear) {
   const long n = atomic_fetch_add(&counted, 1) + 1;
   const int kind = fault;
   if (kind == FAULT_SLOW && n >= at) {
+    // A sync that takes so long: what a slow disk does.
     if (!may_tear) usleep((useconds_t)failure * 1000);
     return PASS;
   }

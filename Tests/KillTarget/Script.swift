@@ -60,6 +60,7 @@ struct Script {
     unsafe faults_arm(directory, FAULT_SLOW, 1, 1_300)
     let isAnswered = DispatchSemaphore(value: 0)
     engine.submit(try workload.request(keys[0])) { _ in isAnswered.signal() }
+    // Past the second from which on a commit is slow, and before the end of this one.
     usleep(1_150_000)
     say("during")
     isAnswered.wait()

@@ -223,7 +223,8 @@ import Testing
     _ = try maker.submitAndWait(known)
     _ = try maker.makeSnapshot()
     let head = maker.head
-    // Neither does it read the keys of the log that are on disk by themselves.
+    // Neither does it read the keys of the log that are on disk by themselves. Another thread
+    // writes those, and says so to nobody: look until they are there.
     for _ in 0..<500 where maker.housekeeping.keys.runs.last?.head.last != head { usleep(10_000) }
     let state = try maker.read { $0.bytes }
     maker.close()

@@ -223,7 +223,8 @@ import Testing
     let directory = TemporaryDirectory()
     let child = try Child(["run", directory.path])
     defer { child.kill() }
-    // Its first answer, or the end of a child that could not even begin.
+    // Its first answer, or the end of a child that could not even begin. What a child says is
+    // collected by another thread, so here and below it is looked for until it is there.
     let deadline = Date(timeIntervalSinceNow: 60)
     while !child.lines.contains(where: { $0.hasPrefix("done") }), Date() < deadline {
       Thread.sleep(forTimeInterval: 0.05)

@@ -37,6 +37,7 @@ struct DataDirectory: ~Copyable {
       // Who has just taken the lock has not said yet who he is; the one named before him is gone.
       let isAlive = holder > 0 && (kill(holder, 0) == 0 || errno == EPERM)
       if isAlive || attemptCount == Self.lockAttemptCountMax { throw .locked(holder: holder) }
+      // The holder writes its number right after it has the lock: a moment is enough.
       usleep(2_000)
     }
     try lock.truncate()
