@@ -12,6 +12,12 @@ public enum Command: Hashable, Sendable {
   case payment(Payments.Command)
   /// Fee schedules.
   case fee(Fees.Command)
+  /// Money held until it is captured, released or expires.
+  case reservation(Reservations.Command)
+  /// Money of payments, back to their payers.
+  case refund(Refunds.Command)
+  /// What an operator stops.
+  case pause(Pauses.Command)
 
   /// Which command this is: part of an idempotency key's scope and of a recorded refusal.
   public var operation: Operation {
@@ -25,6 +31,28 @@ public enum Command: Hashable, Sendable {
     case .wallet(.addAsset): .addAsset
     case .payment(.pay): .pay
     case .fee(.set): .setFees
+    case .wallet(.freeze): .freezeWallet
+    case .wallet(.unfreeze): .unfreezeWallet
+    case .wallet(.close): .closeWallet
+    case .wallet(.reopen): .reopenWallet
+    case .reservation(.reserve): .reserve
+    case .reservation(.capture): .capture
+    case .reservation(.release): .release
+    case .refund(.refund): .refund
+    case .pause(.pause): .pause
+    case .pause(.resume): .resume
+    }
+  }
+
+  /// The past event that the command names, which ``Ledger/decide(_:by:about:at:into:)`` is handed
+  /// with it; or none.
+  @inline(__always)
+  var named: EventNumber {
+    switch self {
+    case .identity, .wallet, .payment, .fee, .pause, .reservation(.reserve): .none
+    case .reservation(.capture(let number, _, _)), .reservation(.release(let number)),
+      .refund(.refund(let number, _)):
+      number
     }
   }
 }
@@ -35,9 +63,11 @@ extension Command {
   @inline(__always)
   var isBeginning: Bool {
     switch self {
-    case .identity(.revoke): false
-    case .identity(.registerAgent), .identity(.registerOperator), .identity(.issue), .wallet,
-      .payment, .fee:
+    case .identity(.revoke), .wallet(.freeze), .wallet(.unfreeze), .wallet(.close),
+      .wallet(.reopen), .reservation(.capture), .reservation(.release), .refund, .pause:
+      false
+    case .identity(.registerAgent), .identity(.registerOperator), .identity(.issue),
+      .wallet(.open), .wallet(.fund), .wallet(.addAsset), .payment, .fee, .reservation(.reserve):
       true
     }
   }
@@ -59,10 +89,30 @@ public enum Operation: UInt16, Hashable, Sendable, CaseIterable {
   case fundWallet = 0x0202
   /// ``Wallets/Command/addAsset(_:scale:)``
   case addAsset = 0x0203
+  /// ``Wallets/Command/freeze(_:)``
+  case freezeWallet = 0x0204
+  /// ``Wallets/Command/unfreeze(_:)``
+  case unfreezeWallet = 0x0205
+  /// ``Wallets/Command/close(_:to:)``
+  case closeWallet = 0x0206
+  /// ``Wallets/Command/reopen(_:)``
+  case reopenWallet = 0x0207
   /// ``Payments/Command/pay(from:to:amount:asset:rail:)``
   case pay = 0x0301
   /// ``Fees/Command/set(_:begins:)``
   case setFees = 0x0401
+  /// ``Reservations/Command/reserve(from:to:amount:asset:seconds:isMultiple:)``
+  case reserve = 0x0501
+  /// ``Reservations/Command/capture(_:amount:isLast:)``
+  case capture = 0x0502
+  /// ``Reservations/Command/release(_:)``
+  case release = 0x0503
+  /// ``Refunds/Command/refund(_:amount:)``
+  case refund = 0x0601
+  /// ``Pauses/Command/pause(_:)``
+  case pause = 0x0701
+  /// ``Pauses/Command/resume(_:)``
+  case resume = 0x0702
 }
 
 /// What happened. A closed enum of enums without reference-counted payloads, so that the hot path
@@ -80,6 +130,12 @@ public enum Event: Hashable, Sendable {
   case payment(Payments.Event)
   /// Fee schedules.
   case fee(Fees.Event)
+  /// Money held until it is captured, released or expires.
+  case reservation(Reservations.Event)
+  /// Money of payments, back to their payers.
+  case refund(Refunds.Event)
+  /// What an operator stopped.
+  case pause(Pauses.Event)
 
   /// What the event moves in the double-entry ledger: a function of the event alone
   /// (`design.md` 4.4, rules in `accounting.md` 4).
@@ -91,8 +147,22 @@ public enum Event: Hashable, Sendable {
     case .wallet(let event): Wallets.postings(event, into: &postings)
     case .payment(let event): Payments.postings(event, into: &postings)
     case .fee(let event): Fees.postings(event, into: &postings)
+    case .reservation(let event): Reservations.postings(event, into: &postings)
+    case .refund(let event): Refunds.postings(event, into: &postings)
+    case .pause(let event): Pauses.postings(event, into: &postings)
     }
   }
+}
+
+/// An event as the log has it.
+public struct Recorded: Hashable, Sendable {
+  /// Position, time and actor.
+  public var header: Header
+  /// What happened.
+  public var event: Event
+
+  /// The event's position, which for a payment is the payment's number.
+  public var number: EventNumber { header.number }
 }
 
 /// What is so: the fold of every event. One thread owns it.
@@ -103,6 +173,9 @@ public struct Ledger: ~Copyable {
   var wallets: Wallets.State
   var payments: Payments.State
   var fees: Fees.State
+  var reservations: Reservations.State
+  var refunds: Refunds.State
+  var pauses: Pauses.State
   var timers: Timers
 
   /// Nothing happened yet.
@@ -113,15 +186,20 @@ public struct Ledger: ~Copyable {
     wallets = Wallets.State(undo: undo)
     payments = Payments.State(undo: undo)
     fees = Fees.State(undo: undo)
+    reservations = Reservations.State(undo: undo)
+    refunds = Refunds.State(undo: undo)
+    pauses = Pauses.State(undo: undo)
     timers = Timers(undo: undo)
   }
 
   deinit { undo.destroy() }
 
-  /// Decides a command: events, or a refusal. Pure; `now` is the first event's time.
+  /// Decides a command: events, or a refusal. Pure; `now` is the first event's time, and `named` the
+  /// event of ``Command/named``, where the command names one that there is.
   @inline(__always)
   func decide(
-    _ command: Command, by actor: Actor, at now: Timestamp, into decision: inout Decision
+    _ command: Command, by actor: Actor, about named: Recorded? = nil, at now: Timestamp,
+    into decision: inout Decision
   ) throws(Refusal) {
     switch command {
     case .payment(let command):
@@ -132,6 +210,12 @@ public struct Ledger: ~Copyable {
       try Wallets.decide(command, by: actor, self, into: &decision)
     case .fee(let command):
       try Fees.decide(command, by: actor, self, at: now, into: &decision)
+    case .reservation(let command):
+      try Reservations.decide(command, by: actor, about: named, self, at: now, into: &decision)
+    case .refund(let command):
+      try Refunds.decide(command, by: actor, about: named, self, into: &decision)
+    case .pause(let command):
+      try Pauses.decide(command, by: actor, self, into: &decision)
     }
   }
 
@@ -146,6 +230,10 @@ public struct Ledger: ~Copyable {
     case .identity(let event): Identity.evolve(&identity, event, header)
     case .wallet(let event): Wallets.evolve(&wallets, event, header)
     case .fee(let event): Fees.evolve(&fees, &timers, event, header)
+    case .reservation(let event):
+      Reservations.evolve(&reservations, &payments, &wallets, &timers, event, header)
+    case .refund(let event): Refunds.evolve(&refunds, &payments, &wallets, event, header)
+    case .pause(let event): Pauses.evolve(&pauses, event)
     }
   }
 
@@ -155,6 +243,7 @@ public struct Ledger: ~Copyable {
     guard let (_, timer) = timers.first, timer.deadline <= now else { return nil }
     switch timer.kind {
     case .feeScheduleBegins: return .fee(Fees.fire(timer))
+    case .reservationExpires: return .reservation(Reservations.fire(timer, reservations))
     }
   }
 
@@ -164,15 +253,22 @@ public struct Ledger: ~Copyable {
     wallets.reserve(events)
     payments.reserve(events)
     fees.reserve(events)
+    reservations.reserve(events)
+    refunds.reserve(events)
+    pauses.reserve(events)
     timers.reserve(events)
   }
 
   /// Asks for what deciding `command` will touch.
   @inline(__always)
   func prefetch(_ command: Command) {
-    guard case .payment(.pay(let from, let to, _, _, _)) = command else { return }
-    wallets.wallets.prefetch(from)
-    if case .wallet(let number) = to { wallets.wallets.prefetch(number) }
+    switch command {
+    case .payment(.pay(let from, let to, _, _, _)),
+      .reservation(.reserve(let from, let to, _, _, _, _)):
+      wallets.wallets.prefetch(from)
+      if case .wallet(let number) = to { wallets.wallets.prefetch(number) }
+    case .identity, .wallet, .fee, .reservation, .refund, .pause: break
+    }
   }
 
   /// The state as bytes, slice by slice in a fixed order: equal logs give equal bytes.
@@ -184,6 +280,9 @@ public struct Ledger: ~Copyable {
     try wallets.withBytes(body)
     try payments.withBytes(body)
     try fees.withBytes(body)
+    try reservations.withBytes(body)
+    try refunds.withBytes(body)
+    try pauses.withBytes(body)
     try timers.withBytes(body)
   }
 
@@ -195,16 +294,22 @@ public struct Ledger: ~Copyable {
     try wallets.load(from: &source)
     try payments.load(from: &source)
     try fees.load(from: &source)
+    try reservations.load(from: &source)
+    try refunds.load(from: &source)
+    try pauses.load(from: &source)
     try timers.load(from: &source)
   }
 
   /// Makes the indexes of tables that were loaded, once it is known that they are the right ones.
   mutating func rebuildIndexes() {
     identity.rebuildIndexes()
+    wallets.rebuildIndexes()
     payments.rebuildIndexes()
+    refunds.rebuildIndexes()
+    pauses.rebuildIndexes()
   }
 
   /// The number of this arrangement of the state. Raised whenever a table is added, or a row of one
   /// changes: snapshots of another are passed over. (A layout test says when.)
-  static let layout: UInt32 = 1
+  static let layout: UInt32 = 2
 }

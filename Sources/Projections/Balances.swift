@@ -37,16 +37,23 @@ struct Balances: ~Copyable, Sendable {
     _ transaction: Transaction
   ) throws(StorageError) {
     let units = account.isDebitNormal == isDebit ? posting.amount.units : -posting.amount.units
+    func move(
+      _ number: WalletNumber, _ column: Int, _ asset: AssetNumber, _ units: Int128,
+      _ account: Account
+    ) throws(StorageError) {
+      let place = try wallets.place(of: number, transaction)
+      guard wallets.rows[place + WalletRows.Column.asset] == asset.rawValue else {
+        throw .damaged("the projected wallet \(number) is not one in asset \(asset)")
+      }
+      let new = try Self.sum(wallets.rows.amount(at: place + column), units, account)
+      wallets.rows.setAmount(new, at: place + column)
+    }
     switch account {
     case .walletAvailable(let number):
-      let place = try wallets.place(of: number, transaction)
-      guard wallets.rows[place + WalletRows.Column.asset] == posting.asset.rawValue else {
-        throw .damaged("the projected wallet \(number) is not one in asset \(posting.asset)")
-      }
-      let old = wallets.rows.amount(at: place + WalletRows.Column.available)
-      let new = try Self.sum(old, units, account)
-      wallets.rows.setAmount(new, at: place + WalletRows.Column.available)
-    case .faucet, .external, .feeIncome:
+      try move(number, WalletRows.Column.available, posting.asset, units, account)
+    case .walletHeld(let number):
+      try move(number, WalletRows.Column.held, posting.asset, units, account)
+    case .faucet, .external, .feeIncome, .suspense, .dust:
       let place = try accounts.row(account.rowKey(in: posting.asset), transaction)
       let new = try Self.sum(accounts.amount(at: place), units, account)
       accounts.setAmount(new, at: place)
@@ -145,7 +152,9 @@ extension Account {
     case .faucet: Self.rowKey(1, asset, 0)
     case .feeIncome(let rail): Self.rowKey(2, asset, UInt64(rail.rawValue))
     case .external(let payee): Self.rowKey(3, asset, payee.rawValue)
-    case .walletAvailable: preconditionFailure("wallets have rows of their own")
+    case .suspense(let agent): Self.rowKey(4, asset, agent.rawValue)
+    case .dust: Self.rowKey(5, asset, 0)
+    case .walletAvailable, .walletHeld: preconditionFailure("wallets have rows of their own")
     }
   }
 
@@ -164,6 +173,8 @@ extension Account {
       guard let raw = UInt8(exactly: number), let rail = Rail(rawValue: raw) else { return nil }
       return (.feeIncome(rail), asset)
     case 3: return (.external(PayeeNumber(number)), asset)
+    case 4: return (.suspense(AgentNumber(number)), asset)
+    case 5: return number == 0 ? (.dust, asset) : nil
     default: return nil  // not ours: a number from the disk
     }
   }

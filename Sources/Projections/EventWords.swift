@@ -25,6 +25,9 @@ package struct EventWords: Sendable {
     case .wallet(let event): facts(event)
     case .payment(let event): facts(event)
     case .fee(let event): facts(event)
+    case .reservation(let event): facts(event)
+    case .refund(let event): facts(event)
+    case .pause(let event): facts(event)
     }
   }
 
@@ -93,6 +96,31 @@ package struct EventWords: Sendable {
       )
     case .assetAdded(_, let code, let scale):
       ("asset.added", ["asset": "\(code)", "scale": "\(scale)"])
+    case .frozen(let wallet): ("wallet.frozen", ["wallet": self.wallet(wallet)])
+    case .unfrozen(let wallet): ("wallet.unfrozen", ["wallet": self.wallet(wallet)])
+    case .closed(let wallet, let to, let amount, let asset):
+      (
+        "wallet.closed",
+        [
+          "wallet": self.wallet(wallet), "to": to.isSome ? self.wallet(to) : "none",
+          "amount": text(amount, asset), "asset": code(asset),
+        ]
+      )
+    case .reopened(let wallet, _, let amount, let asset):
+      (
+        "wallet.reopened",
+        [
+          "wallet": self.wallet(wallet), "amount": text(amount, asset), "asset": code(asset),
+        ]
+      )
+    case .setAside(let wallet, let agent, let amount, let asset):
+      (
+        "wallet.set_aside",
+        [
+          "wallet": self.wallet(wallet), "agent": ids.text(.agent, agent.rawValue),
+          "amount": text(amount, asset), "asset": code(asset),
+        ]
+      )
     }
   }
 
@@ -130,6 +158,71 @@ package struct EventWords: Sendable {
     }
   }
 
+  private func facts(_ event: Reservations.Event) -> Facts {
+    switch event {
+    case .reserved(let hold):
+      (
+        "reservation.made",
+        [
+          "from": wallet(hold.payer), "to": payee(hold.payee),
+          "amount": text(hold.amount, hold.asset), "fee": text(hold.fee, hold.asset),
+          "asset": code(hold.asset), "purpose": "\(hold.purpose)",
+          "captures": hold.isMultiple ? "several" : "one", "deadline": hold.deadline.text,
+        ]
+      )
+    case .captured(let capture):
+      (
+        "reservation.captured",
+        [
+          "reservation": reservation(capture.reservation), "from": wallet(capture.payment.payer),
+          "to": payee(capture.payment.payee),
+          "amount": text(capture.payment.amount, capture.payment.asset),
+          "fee": text(capture.payment.fee, capture.payment.asset),
+          "released": text(capture.released, capture.payment.asset),
+          "asset": code(capture.payment.asset), "ends": capture.isLast ? "yes" : "no",
+        ]
+      )
+    case .released(let end):
+      (
+        "reservation.released",
+        [
+          "reservation": reservation(end.reservation), "wallet": wallet(end.payer),
+          "amount": text(end.amount, end.asset), "asset": code(end.asset),
+        ]
+      )
+    case .expired(let end, let effective):
+      (
+        "reservation.expired",
+        [
+          "reservation": reservation(end.reservation), "wallet": wallet(end.payer),
+          "amount": text(end.amount, end.asset), "asset": code(end.asset),
+          "effective": effective.text,
+        ]
+      )
+    }
+  }
+
+  private func facts(_ event: Refunds.Event) -> Facts {
+    switch event {
+    case .completed(let refund):
+      (
+        "payment.refunded",
+        [
+          "payment": ids.text(.payment, refund.payment.rawValue), "from": payee(refund.payee),
+          "to": wallet(refund.payer), "amount": text(refund.amount, refund.asset),
+          "fee": text(refund.fee, refund.asset), "asset": code(refund.asset),
+        ]
+      )
+    }
+  }
+
+  private func facts(_ event: Pauses.Event) -> Facts {
+    switch event {
+    case .paused(let scope): ("paused", ["scope": self.scope(scope)])
+    case .resumed(let scope): ("resumed", ["scope": self.scope(scope)])
+    }
+  }
+
   // MARK: - Postings
 
   /// One posting in words.
@@ -162,6 +255,9 @@ package struct EventWords: Sendable {
     case .walletAvailable(let wallet): "Liabilities:Wallet:\(self.wallet(wallet)):Available"
     case .external(let payee): "Liabilities:External:\(payee)"
     case .feeIncome(let rail): "Income:Fees:\(rail)"
+    case .walletHeld(let wallet): "Liabilities:Wallet:\(self.wallet(wallet)):Held"
+    case .suspense(let agent): "Liabilities:Suspense:\(ids.text(.agent, agent.rawValue))"
+    case .dust: "Income:Dust"
     }
   }
 
@@ -187,6 +283,16 @@ package struct EventWords: Sendable {
   }
 
   private func wallet(_ number: WalletNumber) -> String { ids.text(.wallet, number.rawValue) }
+
+  private func reservation(_ made: EventNumber) -> String { ids.text(.reservation, made.rawValue) }
+
+  private func scope(_ scope: Pauses.Scope) -> String {
+    switch scope {
+    case .ledger: "ledger"
+    case .tenant(let tenant): ids.text(.tenant, tenant.rawValue)
+    case .rail(let rail): "rail \(rail)"
+    }
+  }
 
   private func payee(_ payee: Payments.Payee) -> String {
     switch payee {

@@ -13,6 +13,9 @@ struct Fold: ~Copyable, Sendable {
   private(set) var written: Progress
   private var wallets = WalletRows()
   private var balances = Balances()
+  /// The newest entry about each event.
+  private var subjects = RowCache(
+    Layout.subjects, rowWordCount: Int(Layout.subjectsPerRow))
   private var timelines: Timelines
   private var postings = Postings()
   private var draft: Draft?
@@ -44,7 +47,13 @@ struct Fold: ~Copyable, Sendable {
     }
     let touched = Touched(event, postings)
     for index in 0..<touched.count {
-      try timelines.add(number, to: touched[index], &wallets, transaction)
+      let place = try wallets.place(of: touched[index], transaction) + WalletRows.Column.newest
+      wallets.rows[place] = try timelines.add(number, after: wallets.rows[place], transaction)
+    }
+    if let subject = touched.subject {
+      let (key, index) = subject.rawValue.quotientAndRemainder(dividingBy: Layout.subjectsPerRow)
+      let place = try subjects.row(key, transaction) + Int(index)
+      subjects[place] = try timelines.add(number, after: subjects[place], transaction)
     }
     progress.position = number
     progress.entryCount = timelines.entryCount
@@ -107,7 +116,8 @@ extension Fold {
   }
 
   private var byteCount: Int {
-    wallets.rows.byteCount + balances.accounts.byteCount + timelines.byteCount
+    wallets.rows.byteCount + balances.accounts.byteCount + subjects.byteCount
+      + timelines.byteCount
   }
 
   /// The most rows copied into a draft at a time, 4 MB: some milliseconds.
@@ -119,6 +129,7 @@ extension Fold {
     draft = Draft(entries: timelines.draft(), progress: progress)
     wallets.rows.beginDraft()
     balances.accounts.beginDraft()
+    subjects.beginDraft()
   }
 
   /// Copies up to `rowCount` more rows; the draft once it is complete.
@@ -130,6 +141,10 @@ extension Fold {
     }
     if draft?.accounts == nil {
       draft?.accounts = balances.accounts.continueDraft(rowCount: rowCount)
+      return nil
+    }
+    if draft?.subjects == nil {
+      draft?.subjects = subjects.continueDraft(rowCount: rowCount)
       return nil
     }
     return draft
@@ -156,6 +171,7 @@ extension Fold {
     draft = nil
     wallets.rows.settle(wasWritten: wasWritten)
     balances.accounts.settle(wasWritten: wasWritten)
+    subjects.settle(wasWritten: wasWritten)
     timelines.settle(wasWritten: wasWritten)
     if byteCount >= Self.byteCountMax { forgetWritten() }
   }
@@ -164,12 +180,14 @@ extension Fold {
   mutating func forgetWritten() {
     wallets.rows.forgetWritten()
     balances.accounts.forgetWritten()
+    subjects.forgetWritten()
   }
 
   /// Everything that changed up to a position: written whole, or not at all.
   struct Draft: Sendable {
     fileprivate var wallets: RowDraft?
     fileprivate var accounts: RowDraft?
+    fileprivate var subjects: RowDraft?
     fileprivate var entries: Timelines.Entries
     fileprivate var progress: Progress
 
@@ -178,6 +196,7 @@ extension Fold {
       try environment.write { transaction throws(StorageError) in
         try wallets?.write(transaction)
         try accounts?.write(transaction)
+        try subjects?.write(transaction)
         try entries.write(transaction)
         try progress.write(transaction)
       }
@@ -199,21 +218,33 @@ extension Fold {
   func balance(
     of account: Account, in asset: AssetNumber, _ transaction: Transaction
   ) throws(StorageError) -> Amount {
-    if case .walletAvailable(let wallet) = account {
-      let balance = try balance(of: wallet, transaction)
-      return balance?.asset == asset ? balance?.available ?? .zero : .zero
+    switch account {
+    case .walletAvailable(let wallet), .walletHeld(let wallet):
+      guard let balance = try balance(of: wallet, transaction), balance.asset == asset else {
+        return .zero
+      }
+      if case .walletHeld = account { return balance.held }
+      return balance.available
+    case .faucet, .external, .feeIncome, .suspense, .dust:
+      return try balances.balance(of: account, in: asset, transaction)
     }
-    return try balances.balance(of: account, in: asset, transaction)
   }
 
-  /// See ``Timelines/beginning(of:newest:before:touched:limit:_:)``.
+  /// See ``Timelines/beginning(newest:before:index:limit:_:)``.
   func timeline(
-    of wallet: WalletNumber, before: EventNumber?, touched: Touched?, limit: Int,
+    of owner: TimelineOwner, before: EventNumber?, index: Int?, limit: Int,
     _ transaction: Transaction
   ) throws(StorageError) -> Timelines.Beginning {
-    let words = try wallets.copy(wallet, transaction)
+    let newest: UInt64
+    switch owner {
+    case .wallet(let wallet):
+      let words = try wallets.copy(wallet, transaction)
+      newest = words[words.startIndex + WalletRows.Column.newest]
+    case .event(let event):
+      let (key, index) = event.rawValue.quotientAndRemainder(dividingBy: Layout.subjectsPerRow)
+      newest = try subjects.copy(key, transaction)[Int(index)]
+    }
     return try timelines.beginning(
-      of: wallet, newest: words[words.startIndex + WalletRows.Column.newest], before: before,
-      touched: touched, limit: limit, transaction)
+      newest: newest, before: before, index: index, limit: limit, transaction)
   }
 }

@@ -10,7 +10,8 @@ typealias Transaction = Environment.Transaction
 /// |---|---|---|
 /// | `wallets` | (wallet - 1) / 31 | 31 times 8 words, ``WalletRows/Column`` |
 /// | `accounts` | kind, asset and number of a system account | its balance, 2 words |
-/// | `timelines` | (entry - 1) / 126 | 126 times 2 words: event, previous entry of the wallet |
+/// | `subjects` | event / 64 | 64 words: the newest entry about each event, or 0 |
+/// | `timelines` | (entry - 1) / 126 | 126 times 2 words: event, previous entry of its timeline |
 /// | `meta` | 0 | format, ledger id 2, position, number of entries, time of that event |
 ///
 /// Wallets have dense numbers, so a row holds many of them: two rows of about 2,000 bytes fill a
@@ -20,13 +21,15 @@ enum Layout {
   static let accounts = Database(index: 1)
   static let timelines = Database(index: 2)
   static let meta = Database(index: 3)
-  static let names = ["wallets", "accounts", "timelines", "meta"]
+  static let subjects = Database(index: 4)
+  static let names = ["wallets", "accounts", "timelines", "meta", "subjects"]
 
   /// Raised whenever rows change their meaning; older ones are then rebuilt.
-  static let format: UInt64 = 3
+  static let format: UInt64 = 4
 
   static let walletsPerRow: UInt64 = 31
   static let walletRowWordCount = Int(walletsPerRow) * WalletRows.Column.count
+  static let subjectsPerRow: UInt64 = 64
   static let entriesPerRow: UInt64 = 126
   static let entryRowWordCount = Int(entriesPerRow) * 2
   static let accountWordCount = 2

@@ -6,7 +6,7 @@ public import LedgerCore
 ///     let engine = try Engine.open("data")
 ///     let projections = try Projections.open("data/projections", following: engine)
 ///     let balance = try await projections.balance(of: wallet)
-///     let page = try await projections.timeline(of: wallet, before: nil, limit: 20)
+///     let page = try await projections.timeline(of: .wallet(wallet), before: nil, limit: 20)
 ///     projections.close()
 ///     engine.close()
 ///
@@ -158,24 +158,23 @@ public final class Projections: Sendable {
   /// The most events of one ``TimelinePage``.
   public static let timelineCountMax = 1_000
 
-  /// The events that touched a wallet, newest first: its opening, funding, and payments as payer or
-  /// payee. Empty where there is no such wallet.
+  /// The events that touched a wallet, or that are about an event, newest first. Empty where there is
+  /// no such wallet or event, or none about it.
   ///
   /// Waits and throws as ``balance(of:)``.
   /// - `before`: only events older than this one; a page's ``TimelinePage/next`` to go on.
   /// - `limit`: at most so many, and at most 1,000.
   /// - Complexity: O(limit + log events), where `before` is on the timeline or `nil`; for any
-  ///   other, O(events of the wallet after it) more.
+  ///   other, O(events of the timeline after it) more.
   public func timeline(
-    of wallet: WalletNumber, before: EventNumber?, limit: Int
+    of owner: TimelineOwner, before: EventNumber?, limit: Int
   ) async throws(ProjectionFailure) -> TimelinePage {
     let limit = min(limit, Self.timelineCountMax)
     guard limit > 0 else { return TimelinePage(events: [], next: nil) }
-    var touched: Touched?
-    if let before { touched = try event(before).map { Self.touched($0) } }
-    let beginning = try await look { [touched] fold, transaction throws(StorageError) in
-      try fold.timeline(
-        of: wallet, before: before, touched: touched, limit: limit, transaction)
+    var index: Int?
+    if let before { index = try event(before).flatMap { Self.touched($0).index(of: owner) } }
+    let beginning = try await look { [index] fold, transaction throws(StorageError) in
+      try fold.timeline(of: owner, before: before, index: index, limit: limit, transaction)
     }
     let (numbers, hasMore) = try readWritten { transaction throws(StorageError) in
       try Timelines.page(beginning, before: before, limit: limit, transaction)
@@ -184,7 +183,7 @@ public final class Projections: Sendable {
     events.reserveCapacity(numbers.count)
     for number in numbers {
       guard let event = try event(number) else {
-        throw .failed(.damaged("the timeline of wallet \(wallet) names event \(number)"))
+        throw .failed(.damaged("the timeline of \(owner) names event \(number)"))
       }
       events.append(event)
     }

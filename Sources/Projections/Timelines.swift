@@ -1,11 +1,12 @@
 public import LedgerCore
 
-/// Timelines: every event that touched a wallet, as chains through one append-only list of entries.
+/// Timelines: every event that touched a wallet, or is about an earlier event, as chains through one
+/// append-only list of entries.
 ///
-///     newest of a wallet ─▶ entry ─▶ previous entry of that wallet ─▶ … ─▶ 0
+///     newest of a timeline ─▶ entry ─▶ previous entry of that timeline ─▶ … ─▶ 0
 ///
-/// Invariant: entries are in the order of their events; those of one event in the order in which it
-/// touches wallets, each wallet once. So what grows with events is only ever appended.
+/// Invariant: entries are in the order of their events; those of one event in the order of
+/// ``Touched``, each timeline once. So what grows with events is only ever appended.
 struct Timelines: ~Copyable, Sendable {
   /// The newest entries, from the start of a row on.
   private var tail: Entries
@@ -54,17 +55,15 @@ struct Timelines: ~Copyable, Sendable {
   /// Bytes of what is in memory.
   var byteCount: Int { (tail.words.count + (drafted?.words.count ?? 0)) * 8 }
 
-  /// Adds an entry: `event` touched `wallet`.
+  /// Adds an entry behind `previous`, the newest of its timeline so far; answers its number.
   mutating func add(
-    _ event: EventNumber, to wallet: WalletNumber, _ wallets: inout WalletRows,
-    _ transaction: Transaction
-  ) throws(StorageError) {
+    _ event: EventNumber, after previous: UInt64, _ transaction: Transaction
+  ) throws(StorageError) -> UInt64 {
     if !isTailLoaded { try loadTail(transaction) }
-    let newest = try wallets.place(of: wallet, transaction) + WalletRows.Column.newest
     tail.words.append(event.rawValue)
-    tail.words.append(wallets.rows[newest])
+    tail.words.append(previous)
     entryCount += 1
-    wallets.rows[newest] = entryCount
+    return entryCount
   }
 
   /// The row that the next entry belongs to may be half full.
@@ -110,16 +109,30 @@ struct Timelines: ~Copyable, Sendable {
   }
 }
 
-// MARK: - Which wallets an event touches
+// MARK: - Which timelines an event is on
 
-/// The wallets that one event touches, each once, in the order of its postings.
+/// Whose timeline it is.
+public enum TimelineOwner: Hashable, Sendable {
+  /// A wallet: every event that touched it.
+  case wallet(WalletNumber)
+  /// An event: every later one about it, such as the refunds of a payment and the captures of a
+  /// reservation.
+  case event(EventNumber)
+}
+
+/// The wallets that one event touches, each once, in the order of its postings; and the earlier
+/// event that it is about, if there is one.
 struct Touched {
+  /// The event that it is about.
+  let subject: EventNumber?
   private var numbers = InlineArray<17, UInt64>(repeating: 0)
   private(set) var count = 0
 
   /// A payment's payer and payee, the wallet funded, the wallet opened.
   init(_ event: borrowing Event, _ postings: borrowing Postings) {
+    subject = event.subject
     if let (wallet, _) = event.openedWallet { add(wallet) }
+    if let wallet = event.changedWallet { add(wallet) }
     for index in 0..<postings.count {
       let posting = postings[index]
       add(posting.debit)
@@ -132,10 +145,18 @@ struct Touched {
     return WalletNumber(numbers[index])
   }
 
+  /// The place among the event's entries of the one that `owner` has.
+  func index(of owner: TimelineOwner) -> Int? {
+    switch owner {
+    case .wallet(let wallet): (0..<count).first { self[$0] == wallet }
+    case .event(let event): subject == event ? count : nil
+    }
+  }
+
   private mutating func add(_ account: Account) {
     switch account {
-    case .walletAvailable(let wallet): add(wallet)
-    case .faucet, .external, .feeIncome: break
+    case .walletAvailable(let wallet), .walletHeld(let wallet): add(wallet)
+    case .faucet, .external, .feeIncome, .suspense, .dust: break
     }
   }
 
@@ -151,14 +172,37 @@ extension Event {
   var openedWallet: (WalletNumber, AssetNumber)? {
     switch self {
     case .wallet(.opened(let wallet, _, let asset)): (wallet, asset)
-    case .wallet, .identity, .genesis, .refusal, .payment, .fee: nil
+    case .wallet, .identity, .genesis, .refusal, .payment, .fee, .reservation, .refund, .pause: nil
+    }
+  }
+
+  /// A wallet that it changes although nothing need move.
+  var changedWallet: WalletNumber? {
+    switch self {
+    case .wallet(.frozen(let wallet)), .wallet(.unfrozen(let wallet)),
+      .wallet(.closed(let wallet, _, _, _)), .wallet(.reopened(let wallet, _, _, _)):
+      wallet
+    case .wallet(.opened), .wallet(.funded), .wallet(.assetAdded), .wallet(.setAside), .identity,
+      .genesis, .refusal, .payment, .fee, .reservation, .refund, .pause:
+      nil
+    }
+  }
+
+  /// The earlier event that it is about.
+  var subject: EventNumber? {
+    switch self {
+    case .reservation(.captured(let capture)): capture.reservation
+    case .reservation(.released(let end)), .reservation(.expired(let end, _)): end.reservation
+    case .refund(.completed(let refund)): refund.payment
+    case .reservation(.reserved), .wallet, .identity, .genesis, .refusal, .payment, .fee, .pause:
+      nil
     }
   }
 }
 
 // MARK: - Reading
 
-/// Part of a wallet's timeline, newest event first.
+/// Part of a timeline, newest event first.
 public struct TimelinePage: Hashable, Sendable {
   /// The events, newest first.
   public var events: [Recorded]
@@ -176,22 +220,21 @@ extension Timelines {
     var next: UInt64 = 0
   }
 
-  /// The part in memory of a page of up to `limit` events older than `before` that touched
-  /// `wallet`, newest first.
+  /// The part in memory of a page of up to `limit` events of a timeline older than `before`, newest
+  /// first.
   ///
   /// O(limit) and O(log events) where `before` is itself on the timeline, which every page's `next`
   /// is; otherwise the chain is walked from its newest entry.
-  /// - `newest`: the newest entry of the wallet.
-  /// - `touched`: the wallets of event `before`, where there is one.
+  /// - `newest`: the newest entry of the timeline.
+  /// - `index`: the place of its entry among those of event `before`, where it has one.
   func beginning(
-    of wallet: WalletNumber, newest: UInt64, before: EventNumber?, touched: Touched?, limit: Int,
-    _ transaction: Transaction
+    newest: UInt64, before: EventNumber?, index: Int?, limit: Int, _ transaction: Transaction
   ) throws(StorageError) -> Beginning {
     var beginning = Beginning(next: newest)
-    if let before {
+    if let before, let index {
       var reader = EntryReader()
       let place = try self.entry(
-        of: wallet, at: before, touched: touched, &reader, from: beginning.next, transaction)
+        index, of: before, &reader, from: beginning.next, transaction)
       if let place { beginning.next = try entry(place, &reader, transaction).previous }
     }
     while beginning.events.count < limit, let (event, previous) = recent(beginning.next) {
@@ -227,16 +270,12 @@ extension Timelines {
     return try reader.entry(number, transaction)
   }
 
-  /// The entry that `event` made on the timeline of `wallet`, or `nil` where it made none: the
-  /// first entry of the event is found by bisection, and its wallets say which of its entries it
-  /// is.
+  /// The entry at place `index` among those of `event`, or `nil` where it has none: its first is found
+  /// by bisection.
   private func entry(
-    of wallet: WalletNumber, at event: EventNumber, touched: Touched?,
-    _ reader: inout EntryReader, from newest: UInt64, _ transaction: Transaction
+    _ index: Int, of event: EventNumber, _ reader: inout EntryReader, from newest: UInt64,
+    _ transaction: Transaction
   ) throws(StorageError) -> UInt64? {
-    guard let touched,
-      let index = (0..<touched.count).first(where: { touched[$0] == wallet })
-    else { return nil }
     var (low, high) = (UInt64(1), newest)
     while low < high {
       let middle = low + (high - low) / 2

@@ -80,6 +80,16 @@ extension Projections {
           """)
       }
     }
+    for own in books.suspenses {
+      let balance = try written.balance(of: .suspense(own.agent), in: own.asset, transaction)
+      if balance != own.balance {
+        differences.add(
+          """
+          agent \(own.agent): \(balance.units) of asset \(own.asset) set aside; the engine has \
+          \(own.balance.units)
+          """)
+      }
+    }
   }
 
   /// For each asset: assets and expenses on one side, liabilities and income on the other.

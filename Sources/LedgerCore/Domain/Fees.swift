@@ -7,8 +7,16 @@
 ///
 /// Invariant: exactly one schedule is current; an amount's fee never falls while the amount grows.
 public enum Fees {
+  /// Who bears a fee. One byte in the frame, never reused.
+  public enum Side: UInt8, Hashable, Sendable, CaseIterable {
+    /// The payer, on top of the amount.
+    case payer = 0
+    /// The payee, out of the amount, of which something must be left.
+    case payee = 1
+  }
+
   /// The terms of a schedule: flat part, then a share, then bounds, in ledger units of the
-  /// payment's asset. The payer bears the fee, on top of the amount.
+  /// payment's asset; who bears it, and what becomes of it when the payment is refunded.
   public struct Terms: Hashable, Sendable {
     /// Added to every fee. At least 0.
     public var flat: Amount
@@ -18,15 +26,22 @@ public enum Fees {
     public var max: Amount
     /// Share of the amount in hundredths of a percent, rounded up to the ledger unit. 0 to 10,000.
     public var basisPoints: UInt32
+    /// Who bears it.
+    public var side: Side
+    /// Whether a refund gives back the fee's share too, in proportion; else the fee stays.
+    public var isFeeRefunded: Bool
 
     /// Terms of a flat part, a share and bounds.
     public init(
-      flat: Amount = .zero, basisPoints: UInt32, min: Amount = .zero, max: Amount = .commandMax
+      flat: Amount = .zero, basisPoints: UInt32, min: Amount = .zero, max: Amount = .commandMax,
+      side: Side = .payer, isFeeRefunded: Bool = false
     ) {
       self.flat = flat
       self.basisPoints = basisPoints
       self.min = min
       self.max = max
+      self.side = side
+      self.isFeeRefunded = isFeeRefunded
     }
 
     /// 40 basis points, rounded up: 5 costs 0.02.
@@ -37,6 +52,13 @@ public enum Fees {
       let share = try amount.scaledUp(by: Int128(basisPoints), over: 10_000)
       let fee = try flat.adding(share)
       return Swift.min(Swift.max(fee, min), max)
+    }
+
+    /// The fee that a part bears when `before` came before it: parts add up to the fee on their sum
+    /// (`accounting.md` 2). Both are non-negative.
+    func part(of amount: Amount, after before: Amount) throws(Refusal) -> Amount {
+      let whole = try fee(on: try before.adding(amount))
+      return before == .zero ? whole : whole - (try fee(on: before))
     }
 
     /// Whether every term is within its bounds.
@@ -75,7 +97,9 @@ public enum Fees {
       var flat: Int128
       var min: Int128
       var max: Int128
-      var basisPoints: UInt64
+      var basisPoints: UInt32
+      var side: UInt16
+      var isFeeRefunded: UInt16
       /// The armed timer of its begin, or none.
       var timer: Timers.Handle = .none
     }
@@ -97,8 +121,9 @@ public enum Fees {
     func terms(_ number: ScheduleNumber) -> Terms {
       let row = rows[number]
       return Terms(
-        flat: Amount(units: row.flat), basisPoints: UInt32(truncatingIfNeeded: row.basisPoints),
-        min: Amount(units: row.min), max: Amount(units: row.max))
+        flat: Amount(units: row.flat), basisPoints: row.basisPoints,
+        min: Amount(units: row.min), max: Amount(units: row.max),
+        side: row.side == 0 ? .payer : .payee, isFeeRefunded: row.isFeeRefunded == 1)
     }
 
     mutating func add(_ terms: Terms) -> ScheduleNumber {
@@ -106,7 +131,8 @@ public enum Fees {
       rows.append(
         Row(
           flat: terms.flat.units, min: terms.min.units, max: terms.max.units,
-          basisPoints: UInt64(terms.basisPoints)))
+          basisPoints: terms.basisPoints, side: UInt16(terms.side.rawValue),
+          isFeeRefunded: terms.isFeeRefunded ? 1 : 0))
       return number
     }
 

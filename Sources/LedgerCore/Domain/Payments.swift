@@ -1,10 +1,12 @@
-/// Payments: money from a wallet to a wallet or to an external label, fee on top.
+/// Payments: money from a wallet to a wallet or to an external label, with the schedule's fee.
 ///
 /// Life of a payment on the internal rail:
 ///
 ///     pay ──▶ completed      in one event; its number is the payment's
 ///
-/// Invariant: the payer's available covers amount and fee before, so it is not negative after; what
+/// What became of it afterwards is its ``Status``. Payments out of a reservation are its captures.
+///
+/// Invariant: the payer's available covers what he pays before, so it is not negative after; what
 /// the payer loses is what payee and fee income gain.
 public enum Payments {
   /// Whom a command pays.
@@ -41,13 +43,13 @@ public enum Payments {
 
   /// A completed payment, with every fact that its effects need.
   public struct Payment: Hashable, Sendable {
-    /// What the payee gets: ledger units of ``asset``, greater than zero.
+    /// What the payment is of: ledger units of ``asset``, greater than zero.
     public var amount: Amount
-    /// What the payer pays on top, by ``schedule``. At least zero.
+    /// What ``side`` bears, by ``schedule``. At least zero.
     public var fee: Amount
-    /// The wallet debited with amount and fee.
+    /// The wallet debited with ``debited``.
     public var payer: WalletNumber
-    /// Who was credited with the amount.
+    /// Who was credited with ``credited``.
     public var payee: Payee
     /// The fee schedule that counted.
     public var schedule: ScheduleNumber
@@ -55,6 +57,28 @@ public enum Payments {
     public var asset: AssetNumber
     /// How it settled.
     public var rail: Rail
+    /// Who bears the fee.
+    public var side: Fees.Side
+
+    /// A payment of these facts.
+    public init(
+      amount: Amount, fee: Amount, payer: WalletNumber, payee: Payee, schedule: ScheduleNumber,
+      asset: AssetNumber, rail: Rail, side: Fees.Side = .payer
+    ) {
+      self.amount = amount
+      self.fee = fee
+      self.payer = payer
+      self.payee = payee
+      self.schedule = schedule
+      self.asset = asset
+      self.rail = rail
+      self.side = side
+    }
+
+    /// What the payer pays: the amount, and the fee where he bears it.
+    public var debited: Amount { side == .payer ? amount + fee : amount }
+    /// What the payee gets: the amount, less the fee where he bears it.
+    public var credited: Amount { side == .payer ? amount : amount - fee }
   }
 
   /// What happens to payments and external payees.
@@ -86,6 +110,29 @@ public enum Payments {
     init(undo: Undo) {
       payees = Table(undo: undo)
       payeeByLabel = Index(undo: undo)
+    }
+
+    /// Credits whoever was paid.
+    @inline(__always)
+    mutating func credit(_ amount: Amount, to payee: Payments.Payee, _ wallets: inout Wallets.State)
+    {
+      switch payee {
+      case .wallet(let number): wallets.wallets[number].available += amount.units
+      case .external(let number): payees[number].balance += amount.units
+      }
+    }
+
+    /// Takes back from whoever was paid, and has as much.
+    mutating func debit(
+      _ amount: Amount, from payee: Payments.Payee, _ wallets: inout Wallets.State
+    ) {
+      switch payee {
+      case .wallet(let number): wallets.debit(amount.units, from: number)
+      case .external(let number):
+        let left = payees[number].balance - amount.units
+        precondition(left >= 0, "a label is owed less than it gives back")
+        payees[number].balance = left
+      }
     }
 
     /// The payee of this label in this asset, or none.
@@ -134,45 +181,84 @@ public enum Payments {
   ) throws(Refusal) {
     switch command {
     case .pay(let from, let to, let amount, let asset, let rail):
-      guard amount > .zero else { throw Refusal(.amountNotPositive, asked: amount) }
-      guard amount <= .commandMax else {
-        throw Refusal(.amountOutOfRange, limit: .commandMax, asked: amount)
-      }
-      guard ledger.wallets.contains(from) else { throw Refusal(.walletNotFound) }
-      let payer = ledger.wallets.wallets[from]
-      guard actor.isStaff || actor.agent == payer.agent else { throw Refusal(.walletNotFound) }
+      let payer = try payer(from, by: actor, amount, asset, ledger)
       let payee = try payee(of: to, from: from, payer: payer, ledger, into: &decision)
-      guard asset == .none || asset == payer.asset else { throw Refusal(.currencyDiffers) }
-
       let schedule = ledger.fees.current
-      let fee = try ledger.fees.terms(schedule).fee(on: amount)
-      let total = try amount.adding(fee)
-      switch payee {
-      case .wallet(let number):
-        _ = try Amount(units: ledger.wallets.wallets[number].available).adding(amount)
-      case .external(let number):
-        // A payee that this command registers is owed nothing yet.
-        if ledger.payments.payees.contains(number) {
-          _ = try Amount(units: ledger.payments.payees[number].balance).adding(amount)
-        }
-      }
-      guard Amount(units: payer.available) >= total else {
-        throw Refusal(
-          .insufficientFunds, limit: Amount(units: payer.available), asked: total)
-      }
+      let terms = ledger.fees.terms(schedule)
+      let fee = try terms.fee(on: amount)
+      let total = try amount.adding(try feeOnTop(fee, of: amount, terms))
+      try checkRoom(for: amount, of: payee, ledger)
+      try check(payer, covers: total)
       decision.emit(
         .payment(
           .completed(
             Payment(
               amount: amount, fee: fee, payer: from, payee: payee, schedule: schedule,
-              asset: payer.asset, rail: rail))),
+              asset: payer.asset, rail: rail, side: terms.side))),
         with: .first)
+    }
+  }
+
+  /// The wallet that a payment or a hold of `amount` is taken from: the actor's own, or any for
+  /// staff, and one from which something new may begin.
+  @inline(__always)
+  static func payer(
+    _ number: WalletNumber, by actor: Actor, _ amount: Amount, _ asset: AssetNumber,
+    _ ledger: borrowing Ledger
+  ) throws(Refusal) -> Wallets.State.Wallet {
+    guard amount > .zero else { throw Refusal(.amountNotPositive, asked: amount) }
+    guard amount <= .commandMax else {
+      throw Refusal(.amountOutOfRange, limit: .commandMax, asked: amount)
+    }
+    guard ledger.wallets.contains(number) else { throw Refusal(.walletNotFound) }
+    let payer = ledger.wallets.wallets[number]
+    guard actor.isStaff || actor.agent == payer.agent else { throw Refusal(.walletNotFound) }
+    guard asset == .none || asset == payer.asset else { throw Refusal(.currencyDiffers) }
+    guard payer.status == .open else {
+      throw Refusal(payer.status == .frozen ? .walletFrozen : .walletClosed)
+    }
+    try Pauses.check(payer, ledger)
+    return payer
+  }
+
+  /// The fee where the payer bears it, else nothing; where the payee bears it, something of the
+  /// amount must be left for him.
+  @inline(__always)
+  static func feeOnTop(
+    _ fee: Amount, of amount: Amount, _ terms: Fees.Terms
+  ) throws(Refusal) -> Amount {
+    guard terms.side == .payee else { return fee }
+    guard fee < amount else { throw Refusal(.feeTakesAll, limit: fee, asked: amount) }
+    return .zero
+  }
+
+  /// Whether the payee's balance can take `amount`.
+  @inline(__always)
+  static func checkRoom(
+    for amount: Amount, of payee: Payee, _ ledger: borrowing Ledger
+  ) throws(Refusal) {
+    switch payee {
+    case .wallet(let number):
+      _ = try Amount(units: ledger.wallets.wallets[number].available).adding(amount)
+    case .external(let number):
+      // A payee that this command registers is owed nothing yet.
+      guard ledger.payments.payees.contains(number) else { return }
+      _ = try Amount(units: ledger.payments.payees[number].balance).adding(amount)
+    }
+  }
+
+  @inline(__always)
+  static func check(
+    _ payer: Wallets.State.Wallet, covers total: Amount
+  ) throws(Refusal) {
+    guard Amount(units: payer.available) >= total else {
+      throw Refusal(.insufficientFunds, limit: Amount(units: payer.available), asked: total)
     }
   }
 
   /// The payee, registered first where an external label is new.
   @inline(__always)
-  private static func payee(
+  static func payee(
     of recipient: Recipient, from: WalletNumber, payer: Wallets.State.Wallet,
     _ ledger: borrowing Ledger, into decision: inout Decision
   ) throws(Refusal) -> Payee {
@@ -180,9 +266,9 @@ public enum Payments {
     case .wallet(let number):
       guard ledger.wallets.contains(number) else { throw Refusal(.payeeNotFound) }
       guard number != from else { throw Refusal(.selfPayment) }
-      guard ledger.wallets.wallets[number].asset == payer.asset else {
-        throw Refusal(.currencyDiffers)
-      }
+      let payee = ledger.wallets.wallets[number]
+      guard payee.asset == payer.asset else { throw Refusal(.currencyDiffers) }
+      guard payee.status != .closed else { throw Refusal(.payeeClosed) }
       return .wallet(number)
     case .external(let label):
       guard label != 0 else { throw Refusal(.payeeNotFound) }
@@ -205,16 +291,8 @@ public enum Payments {
   ) {
     switch event {
     case .completed(let payment):
-      // Decide refused what the payer cannot cover, so a negative balance here means the log is not
-      // the one we wrote.
-      let total = payment.amount.units + payment.fee.units
-      let left = wallets.wallets[payment.payer].available - total
-      precondition(left >= 0, "a payment overdraws its payer")
-      wallets.wallets[payment.payer].available = left
-      switch payment.payee {
-      case .wallet(let number): wallets.wallets[number].available += payment.amount.units
-      case .external(let number): state.payees[number].balance += payment.amount.units
-      }
+      wallets.debit(payment.debited.units, from: payment.payer)
+      state.credit(payment.credited, to: payment.payee, &wallets)
     case .payeeRegistered(let payee, let tenant, let asset, let label):
       precondition(state.payees.next == payee)
       state.payees.append(
@@ -230,14 +308,44 @@ public enum Payments {
     switch event {
     case .payeeRegistered: break
     case .completed(let payment):
-      let payer = Account.walletAvailable(payment.payer)
-      let payee: Account =
-        switch payment.payee {
-        case .wallet(let number): .walletAvailable(number)
-        case .external(let number): .external(number)
-        }
-      postings.post(payment.amount, payment.asset, debit: payer, credit: payee)
-      postings.post(payment.fee, payment.asset, debit: payer, credit: .feeIncome(payment.rail))
+      Self.postings(payment, from: .walletAvailable(payment.payer), into: &postings)
+    }
+  }
+
+  /// A payment's postings, out of what the payer has available or holds.
+  static func postings(_ payment: Payment, from payer: Account, into postings: inout Postings) {
+    postings.post(
+      payment.credited, payment.asset, debit: payer, credit: payment.payee.account)
+    postings.post(payment.fee, payment.asset, debit: payer, credit: .feeIncome(payment.rail))
+  }
+}
+
+extension Payments.Payee {
+  /// Where he is credited.
+  @inline(__always)
+  var account: Account {
+    switch self {
+    case .wallet(let number): .walletAvailable(number)
+    case .external(let number): .external(number)
+    }
+  }
+
+  /// His number, whichever kind he is of.
+  var number: UInt64 {
+    switch self {
+    case .wallet(let number): number.rawValue
+    case .external(let number): number.rawValue
+    }
+  }
+}
+
+extension Event {
+  /// The payment that this event is: one that was asked for, or a capture of a reservation.
+  public var payment: Payments.Payment? {
+    switch self {
+    case .payment(.completed(let payment)): payment
+    case .reservation(.captured(let capture)): capture.payment
+    case .payment, .reservation, .genesis, .refusal, .identity, .wallet, .fee, .refund, .pause: nil
     }
   }
 }

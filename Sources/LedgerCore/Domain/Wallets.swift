@@ -1,11 +1,50 @@
 /// Wallets: whose money it is, in one asset each; and the assets themselves.
 ///
-/// Life of a wallet:
+/// Life of a wallet, as ``Status/after(_:)`` has it:
 ///
-///     opened ──▶ open
+///     open ──▶ open ◀──▶ frozen
+///               ▲
+///               └──────▶ closed
 ///
-/// Invariant: a wallet holds one asset, fixed when it is opened; available is never below zero.
+/// Invariant: a wallet holds one asset, fixed when it is opened; available is never below zero. A
+/// closed wallet has nothing: what still comes back to it is set aside for its agent, until the
+/// wallet is reopened.
 public enum Wallets {
+  /// What may happen with a wallet (`accounting.md` 5). The raw value is part of the state.
+  public enum Status: UInt8, Hashable, Sendable, CaseIterable {
+    /// Everything.
+    case open = 0
+    /// Nothing new is taken from it; what ends an obligation and what is credited passes.
+    case frozen = 1
+    /// Nothing, until it is reopened.
+    case closed = 2
+
+    /// The status after `step`, or `nil` where the step is not allowed.
+    public func after(_ step: Step) -> Status? {
+      switch (self, step) {
+      case (.open, .freeze): .frozen
+      case (.frozen, .unfreeze): .open
+      case (.open, .close): .closed
+      case (.closed, .reopen): .open
+      case (.open, .unfreeze), (.open, .reopen), (.frozen, .freeze), (.frozen, .close),
+        (.frozen, .reopen), (.closed, .freeze), (.closed, .unfreeze), (.closed, .close):
+        nil
+      }
+    }
+  }
+
+  /// What can be done with a wallet's status.
+  public enum Step: UInt8, Hashable, Sendable, CaseIterable {
+    /// Staff stops what is new.
+    case freeze
+    /// Staff lets it go on.
+    case unfreeze
+    /// It ends, empty.
+    case close
+    /// It begins again.
+    case reopen
+  }
+
   // MARK: - Commands
 
   /// What can be asked about wallets and assets.
@@ -20,6 +59,15 @@ public enum Wallets {
       WalletNumber, amount: Amount, asset: AssetNumber = .none, cap: Amount = .commandMax)
     /// Adds an asset with `scale` decimals, 0 to 18. Staff only.
     case addAsset(AssetCode, scale: UInt8)
+    /// Lets nothing new be taken from a wallet. Staff only; the request's first text is the reason.
+    case freeze(WalletNumber)
+    /// Takes a freeze back. Staff only; the first text is the reason.
+    case unfreeze(WalletNumber)
+    /// Closes a wallet of the actor's and moves what is left to another of the same agent and
+    /// asset. Less than any rail can carry is left to the platform where no wallet is named.
+    case close(WalletNumber, to: WalletNumber = .none)
+    /// Opens a closed wallet again, and puts there what was set aside for its agent.
+    case reopen(WalletNumber)
   }
 
   // MARK: - Events
@@ -32,6 +80,18 @@ public enum Wallets {
     case funded(wallet: WalletNumber, amount: Amount, asset: AssetNumber)
     /// An asset was added; its ledger unit is 10^-scale.
     case assetAdded(asset: AssetNumber, code: AssetCode, scale: UInt8)
+    /// Nothing new is taken from the wallet any more.
+    case frozen(wallet: WalletNumber)
+    /// It may be used again.
+    case unfrozen(wallet: WalletNumber)
+    /// It is closed, and `amount`, at least zero, which was left, is in the wallet `to` or, where
+    /// that is none, the platform's.
+    case closed(wallet: WalletNumber, to: WalletNumber, amount: Amount, asset: AssetNumber)
+    /// It is open again, with `amount`, at least zero, which was set aside for its agent.
+    case reopened(
+      wallet: WalletNumber, agent: AgentNumber, amount: Amount, asset: AssetNumber)
+    /// What came back to a closed wallet is kept for its agent.
+    case setAside(wallet: WalletNumber, agent: AgentNumber, amount: Amount, asset: AssetNumber)
   }
 
   // MARK: - State
@@ -41,13 +101,38 @@ public enum Wallets {
     /// One cache line a wallet.
     struct Wallet: BitwiseCopyable {
       var available: Int128
-      /// Sum of the open holds; no command of this version makes one.
+      /// Sum of the open holds.
       var held: Int128
       var agent: AgentNumber
       var asset: AssetNumber
       var opened: EventNumber
-      var unused: UInt64 = 0
+      fileprivate var statusCode: UInt64 = 0
+
+      init(
+        available: Int128, held: Int128, agent: AgentNumber, asset: AssetNumber, opened: EventNumber
+      ) {
+        self.available = available
+        self.held = held
+        self.agent = agent
+        self.asset = asset
+        self.opened = opened
+      }
+
+      @inline(__always)
+      var status: Status {
+        guard let status = Status(rawValue: UInt8(truncatingIfNeeded: statusCode)) else {
+          preconditionFailure("a wallet in an unknown status")
+        }
+        return status
+      }
     }
+    /// What is kept for an agent in one asset, because it came back to a closed wallet.
+    struct Suspense: BitwiseCopyable {
+      var balance: Int128
+      var agent: AgentNumber
+      var asset: AssetNumber
+    }
+    enum SuspenseKind {}
     struct Asset: BitwiseCopyable {
       var code: UInt128
       var scale: UInt64
@@ -56,10 +141,14 @@ public enum Wallets {
 
     var wallets: Table<Kinds.Wallet, Wallet>
     fileprivate var assets: Table<Kinds.Asset, Asset>
+    private(set) var suspenses: Table<SuspenseKind, Suspense>
+    private var suspenseByAgent: Index
 
     init(undo: Undo) {
       wallets = Table(undo: undo)
       assets = Table(undo: undo)
+      suspenses = Table(undo: undo)
+      suspenseByAgent = Index(undo: undo)
     }
 
     var next: WalletNumber { wallets.next }
@@ -82,6 +171,56 @@ public enum Wallets {
       return .none
     }
 
+    /// What is set aside for an agent.
+    func suspense(of agent: AgentNumber, in asset: AssetNumber) -> Amount {
+      let row = Number<SuspenseKind>(suspenseByAgent.find(Self.key(agent, asset)))
+      return row.isSome ? Amount(units: suspenses[row].balance) : .zero
+    }
+
+    fileprivate mutating func addSuspense(
+      _ units: Int128, of agent: AgentNumber, in asset: AssetNumber
+    ) {
+      var row = Number<SuspenseKind>(suspenseByAgent.find(Self.key(agent, asset)))
+      if !row.isSome {
+        row = suspenses.next
+        suspenses.append(Suspense(balance: 0, agent: agent, asset: asset))
+        suspenseByAgent.insert(Self.key(agent, asset), row.rawValue)
+      }
+      suspenses[row].balance += units
+      precondition(suspenses[row].balance >= 0, "more is taken than was set aside")
+    }
+
+    private static func key(_ agent: AgentNumber, _ asset: AssetNumber) -> UInt128 {
+      UInt128(asset.rawValue) << 64 | UInt128(agent.rawValue)
+    }
+
+    /// Takes `units` from what is available. Decide refused what a wallet cannot cover, so a negative
+    /// balance here means the log is not the one we wrote.
+    @inline(__always)
+    mutating func debit(_ units: Int128, from number: WalletNumber) {
+      let left = wallets[number].available - units
+      precondition(left >= 0, "an event overdraws a wallet")
+      wallets[number].available = left
+    }
+
+    /// Moves `units` from what is available to what is held.
+    mutating func hold(_ units: Int128, of number: WalletNumber) {
+      debit(units, from: number)
+      wallets[number].held += units
+    }
+
+    /// Takes `units` from what is held.
+    mutating func spendHeld(_ units: Int128, of number: WalletNumber) {
+      wallets[number].held -= units
+      precondition(wallets[number].held >= 0, "more is taken than was held")
+    }
+
+    /// Moves `units` from what is held back to what is available.
+    mutating func giveBack(_ units: Int128, to number: WalletNumber) {
+      spendHeld(units, of: number)
+      wallets[number].available += units
+    }
+
     mutating func addAsset(_ code: AssetCode, scale: UInt8) {
       assets.append(Asset(code: code.bytes, scale: UInt64(scale)))
     }
@@ -89,6 +228,8 @@ public enum Wallets {
     mutating func reserve(_ events: Int) {
       wallets.reserve(events)
       assets.reserve(events)
+      suspenses.reserve(events)
+      suspenseByAgent.reserve(events)
     }
 
     func withBytes<Failure: Error>(
@@ -96,11 +237,22 @@ public enum Wallets {
     ) throws(Failure) {
       try wallets.withBytes(body)
       try assets.withBytes(body)
+      try suspenses.withBytes(body)
     }
 
     mutating func load(from source: inout some TableSource & ~Copyable) throws(StorageError) {
       try wallets.load(from: &source)
       try assets.load(from: &source)
+      try suspenses.load(from: &source)
+    }
+
+    /// Makes the index of tables that were loaded.
+    mutating func rebuildIndexes() {
+      suspenseByAgent.reserve(suspenses.count)
+      for raw in 1..<suspenses.next.rawValue {
+        let row = suspenses[Number(raw)]
+        suspenseByAgent.insert(Self.key(row.agent, row.asset), raw)
+      }
     }
   }
 
@@ -128,6 +280,7 @@ public enum Wallets {
       let row = ledger.wallets.wallets[wallet]
       guard actor.isStaff || actor.agent == row.agent else { throw Refusal(.walletNotFound) }
       guard asset == .none || asset == row.asset else { throw Refusal(.currencyDiffers) }
+      guard row.status != .closed else { throw Refusal(.walletClosed) }
       guard amount <= cap else { throw Refusal(.fundingCapExceeded, limit: cap, asked: amount) }
       _ = try Amount(units: row.available).adding(amount)
       decision.emit(.wallet(.funded(wallet: wallet, amount: amount, asset: row.asset)))
@@ -140,7 +293,89 @@ public enum Wallets {
       else { throw Refusal(.assetInvalid) }
       guard ledger.wallets.asset(coded: code) == .none else { throw Refusal(.assetExists) }
       decision.emit(.wallet(.assetAdded(asset: number, code: code, scale: scale)))
+
+    case .freeze(let number):
+      guard actor.isStaff else { throw Refusal(.notPermitted) }
+      _ = try wallet(number, .freeze, by: actor, ledger)
+      decision.emit(.wallet(.frozen(wallet: number)), with: .first)
+    case .unfreeze(let number):
+      guard actor.isStaff else { throw Refusal(.notPermitted) }
+      _ = try wallet(number, .unfreeze, by: actor, ledger)
+      decision.emit(.wallet(.unfrozen(wallet: number)), with: .first)
+    case .close(let number, let to):
+      try close(number, to: to, by: actor, ledger, into: &decision)
+    case .reopen(let number):
+      let row = try wallet(number, .reopen, by: actor, ledger)
+      decision.emit(
+        .wallet(
+          .reopened(
+            wallet: number, agent: row.agent,
+            amount: ledger.wallets.suspense(of: row.agent, in: row.asset), asset: row.asset)))
     }
+  }
+
+  /// A wallet of the actor's, or any for staff, in a status that allows `step`.
+  private static func wallet(
+    _ number: WalletNumber, _ step: Step, by actor: Actor, _ ledger: borrowing Ledger
+  ) throws(Refusal) -> State.Wallet {
+    guard ledger.wallets.contains(number) else { throw Refusal(.walletNotFound) }
+    let row = ledger.wallets.wallets[number]
+    guard actor.isStaff || actor.agent == row.agent else { throw Refusal(.walletNotFound) }
+    guard row.status.after(step) != nil else {
+      switch row.status {
+      case .open: throw Refusal(.walletOpen)
+      case .frozen: throw Refusal(.walletFrozen)
+      case .closed: throw Refusal(.walletClosed)
+      }
+    }
+    return row
+  }
+
+  private static func close(
+    _ number: WalletNumber, to: WalletNumber, by actor: Actor, _ ledger: borrowing Ledger,
+    into decision: inout Decision
+  ) throws(Refusal) {
+    let row = try wallet(number, .close, by: actor, ledger)
+    guard row.held == 0 else {
+      throw Refusal(.walletInUse, used: Amount(units: row.held))
+    }
+    let rest = Amount(units: row.available)
+    if to.isSome {
+      guard ledger.wallets.contains(to) else { throw Refusal(.payeeNotFound) }
+      guard to != number else { throw Refusal(.selfPayment) }
+      let target = ledger.wallets.wallets[to]
+      // Without a fee, so only between wallets of one agent.
+      guard target.agent == row.agent else { throw Refusal(.payeeNotFound) }
+      guard target.asset == row.asset else { throw Refusal(.currencyDiffers) }
+      guard target.status != .closed else { throw Refusal(.payeeClosed) }
+      _ = try Amount(units: target.available).adding(rest)
+    } else {
+      let dust = dustLimit(of: row.asset, ledger)
+      guard rest < dust else { throw Refusal(.walletNotEmpty, limit: dust, asked: rest) }
+    }
+    decision.emit(
+      .wallet(.closed(wallet: number, to: to, amount: rest, asset: row.asset)))
+  }
+
+  /// The least amount that any rail of the asset carries; less is dust. Dollars leave by the bank
+  /// with 2 decimals, every other asset by a chain with 6.
+  static func dustLimit(of asset: AssetNumber, _ ledger: borrowing Ledger) -> Amount {
+    let (code, scale) = ledger.wallets.asset(asset)
+    let decimals = min(scale, code == .usd ? 2 : 6)
+    return Amount(units: (decimals..<scale).reduce(Int128(1)) { units, _ in units * 10 })
+  }
+
+  /// Where `wallet` is closed, has what a command credits to it kept for its agent.
+  @inline(__always)
+  static func setAside(
+    _ amount: Amount, of wallet: WalletNumber, _ ledger: borrowing Ledger,
+    into decision: inout Decision
+  ) {
+    let row = ledger.wallets.wallets[wallet]
+    guard row.status == .closed else { return }
+    decision.emit(
+      .wallet(
+        .setAside(wallet: wallet, agent: row.agent, amount: amount, asset: row.asset)))
   }
 
   // MARK: - Evolve
@@ -158,6 +393,20 @@ public enum Wallets {
     case .assetAdded(let asset, let code, let scale):
       precondition(state.nextAsset == asset)
       state.addAsset(code, scale: scale)
+    case .frozen(let wallet): state.take(.freeze, wallet)
+    case .unfrozen(let wallet): state.take(.unfreeze, wallet)
+    case .closed(let wallet, let to, let amount, _):
+      state.take(.close, wallet)
+      state.debit(amount.units, from: wallet)
+      precondition(state.wallets[wallet].available == 0, "a closed wallet has nothing")
+      if to.isSome { state.wallets[to].available += amount.units }
+    case .reopened(let wallet, let agent, let amount, let asset):
+      state.take(.reopen, wallet)
+      if amount > .zero { state.addSuspense(-amount.units, of: agent, in: asset) }
+      state.wallets[wallet].available += amount.units
+    case .setAside(let wallet, let agent, let amount, let asset):
+      state.debit(amount.units, from: wallet)
+      state.addSuspense(amount.units, of: agent, in: asset)
     }
   }
 
@@ -165,9 +414,32 @@ public enum Wallets {
 
   static func postings(_ event: Event, into postings: inout Postings) {
     switch event {
-    case .opened, .assetAdded: break
+    case .opened, .assetAdded, .frozen, .unfrozen: break
     case .funded(let wallet, let amount, let asset):
       postings.post(amount, asset, debit: .faucet, credit: .walletAvailable(wallet))
+    case .closed(let wallet, let to, let amount, let asset):
+      postings.post(
+        amount, asset, debit: .walletAvailable(wallet),
+        credit: to.isSome ? .walletAvailable(to) : .dust)
+    case .reopened(let wallet, let agent, let amount, let asset):
+      postings.post(amount, asset, debit: .suspense(agent), credit: .walletAvailable(wallet))
+    case .setAside(let wallet, let agent, let amount, let asset):
+      postings.post(amount, asset, debit: .walletAvailable(wallet), credit: .suspense(agent))
     }
   }
+}
+
+extension Wallets.State {
+  /// Moves a wallet on in its machine.
+  fileprivate mutating func take(_ step: Wallets.Step, _ number: WalletNumber) {
+    guard let status = wallets[number].status.after(step) else {
+      preconditionFailure("a wallet that is \(wallets[number].status) cannot \(step)")
+    }
+    wallets[number].statusCode = UInt64(status.rawValue)
+  }
+}
+
+extension AssetCode {
+  /// The dollar.
+  static let usd = AssetCode(bytes: 0x44_5355)
 }

@@ -208,16 +208,14 @@ extension Command {
     case .wallet(.addAsset(let code, let scale)):
       part.put(code.bytes)
       part.put(scale)
+    case .wallet(.freeze(let wallet)), .wallet(.unfreeze(let wallet)), .wallet(.reopen(let wallet)):
+      part.put(wallet.rawValue)
+    case .wallet(.close(let wallet, let to)):
+      part.put(wallet.rawValue)
+      part.put(to.rawValue)
     case .payment(.pay(let from, let to, let amount, let asset, let rail)):
       part.put(from.rawValue)
-      switch to {
-      case .wallet(let number):
-        part.put(UInt8(0))
-        part.put(UInt128(number.rawValue))
-      case .external(let label):
-        part.put(UInt8(1))
-        part.put(label)
-      }
+      to.putDigestInput(into: &part)
       part.put(amount.units)
       part.put(asset.rawValue)
       part.put(rail.rawValue)
@@ -227,6 +225,40 @@ extension Command {
       part.put(terms.min.units)
       part.put(terms.max.units)
       part.put(begins.nanoseconds)
+      part.put(terms.side.rawValue)
+      part.put(UInt8(terms.isFeeRefunded ? 1 : 0))
+    case .reservation(
+      .reserve(let from, let to, let amount, let asset, let seconds, let isMultiple)):
+      part.put(from.rawValue)
+      to.putDigestInput(into: &part)
+      part.put(amount.units)
+      part.put(asset.rawValue)
+      part.put(seconds)
+      part.put(UInt8(isMultiple ? 1 : 0))
+    case .reservation(.capture(let number, let amount, let isLast)):
+      part.put(number.rawValue)
+      part.put(amount?.units ?? 0)
+      part.put(UInt8(isLast ? 1 : 0))
+    case .reservation(.release(let number)): part.put(number.rawValue)
+    case .refund(.refund(let number, let amount)):
+      part.put(number.rawValue)
+      part.put(amount?.units ?? 0)
+    case .pause(.pause(let scope)), .pause(.resume(let scope)):
+      part.put(scope.words.kind)
+      part.put(scope.words.number)
+    }
+  }
+}
+
+extension Payments.Recipient {
+  fileprivate func putDigestInput(into part: inout KeyedHash.Message) {
+    switch self {
+    case .wallet(let number):
+      part.put(UInt8(0))
+      part.put(UInt128(number.rawValue))
+    case .external(let label):
+      part.put(UInt8(1))
+      part.put(label)
     }
   }
 }

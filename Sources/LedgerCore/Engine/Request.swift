@@ -44,20 +44,9 @@ public struct SealedText: Sendable {
   public var isSome: Bool { !ciphertext.isEmpty }
 }
 
-/// An event as the log has it.
-public struct Recorded: Hashable, Sendable {
-  /// Position, time and actor.
-  public var header: Header
-  /// What happened.
-  public var event: Event
-
-  /// The event's position, which for a payment is the payment's number.
-  public var number: EventNumber { header.number }
-}
-
 /// What became of one command. Durable by the time that anyone sees it.
 public enum Outcome: Hashable, Sendable {
-  /// Done. The command's last event; `isReplay` where the same request was done before.
+  /// Done. The event that answers the command; `isReplay` where the same request was done before.
   case done(Recorded, isReplay: Bool)
   /// Refused; nothing moved. `event` is where the refusal is recorded, so that the same key gets it
   /// for ever, or none where a retry may succeed.

@@ -174,8 +174,11 @@ struct Sequencer: ~Copyable {
     if isClockAhead { return .refused(Refusal(.clockAhead), event: .none, isReplay: false) }
     decision.removeAll()
     let now = nextTime
+    let named = requests[index].command.named
+    let about = named.isSome ? try event(named) : nil
     do throws(Refusal) {
-      try ledger.decide(requests[index].command, by: actor, at: now, into: &decision)
+      try ledger.decide(
+        requests[index].command, by: actor, about: about, at: now, into: &decision)
     } catch {
       if inUnit { return .refused(error, event: .none, isReplay: false) }
       return try refuse(requests[index], error)
@@ -186,14 +189,24 @@ struct Sequencer: ~Copyable {
       }
       try passOn()
     }
-    // Applies the decision's events, and writes them behind the batch; the last carries the key.
-    let last = decision.count - 1
-    precondition(last >= 0, "a command that is not refused has an event")
-    for place in 0..<last {
+    // Applies the decision's events, and writes them behind the batch; its answer carries the key.
+    let answer = decision.answer
+    precondition(answer >= 0, "a command that is not refused has an event")
+    for place in 0..<answer {
       _ = record(decision[place], by: actor, key: nil, text: text(place, index, requests))
     }
-    let header = record(decision[last], by: actor, key: key, text: text(last, index, requests))
-    return .done(Recorded(header: header, event: decision[last]), isReplay: false)
+    let header = record(decision[answer], by: actor, key: key, text: text(answer, index, requests))
+    for place in answer + 1..<decision.count {
+      _ = record(decision[place], by: actor, key: nil, text: text(place, index, requests))
+    }
+    return .done(Recorded(header: header, event: decision[answer]), isReplay: false)
+  }
+
+  /// The event of this number, if there is one. Mutating in name only, as ``known(_:)``.
+  private mutating func event(_ number: EventNumber) throws(StorageError) -> Recorded? {
+    guard number < batch.next, let parts = try frame(of: number) else { return nil }
+    return Recorded(
+      header: Header(number: number, time: parts.time, actor: parts.actor), event: parts.event)
   }
 
   @inline(__always)

@@ -22,6 +22,10 @@ public struct TextIds: Sendable {
     case credential = 5
     /// A position in a list.
     case cursor = 6
+    /// A reservation: its number is that of the event that made it.
+    case reservation = 7
+    /// A refund: its number is that of its event.
+    case refund = 8
 
     /// What stands before the underscore.
     public var prefix: String {
@@ -32,6 +36,8 @@ public struct TextIds: Sendable {
       case .tenant: "tnt"
       case .credential: "key"
       case .cursor: "cur"
+      case .reservation: "res"
+      case .refund: "ref"
       }
     }
   }

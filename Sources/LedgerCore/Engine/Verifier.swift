@@ -290,12 +290,25 @@ struct Verifier: ~Copyable {
         report.findings.append("payee \(raw): the state differs from its postings")
       }
     }
+    var holds: [WalletNumber: Int128] = [:]
+    ledger.reservations.rows.forEach { _, row in holds[row.payer, default: 0] += row.held }
     for raw in 1..<ledger.wallets.next.rawValue {
-      let row = ledger.wallets.wallets[WalletNumber(raw)]
+      let number = WalletNumber(raw)
+      let row = ledger.wallets.wallets[number]
       let posted = Int(raw) < wallets.count ? wallets[Int(raw)] : 0
+      let held = others[Place(account: .walletHeld(number), asset: row.asset)] ?? 0
       sums[row.asset, default: 0] += posted
-      if row.available + row.held != posted {
+      if row.available != posted || row.held != held {
         report.findings.append("wallet \(raw): the state differs from its postings")
+      }
+      if row.held != holds[number] ?? 0 {
+        report.findings.append("wallet \(raw): it holds another sum than its open reservations")
+      }
+    }
+    for raw in 1..<ledger.wallets.suspenses.next.rawValue {
+      let row = ledger.wallets.suspenses[Number(raw)]
+      if row.balance != others[Place(account: .suspense(row.agent), asset: row.asset)] ?? 0 {
+        report.findings.append("agent \(row.agent): what is set aside differs from its postings")
       }
     }
     for (asset, sum) in sums where sum != 0 {

@@ -226,6 +226,9 @@ extension Account {
     case .walletAvailable(let wallet): 1 << 56 | wallet.rawValue
     case .external(let payee): 2 << 56 | payee.rawValue
     case .feeIncome(let rail): 3 << 56 | UInt64(rail.rawValue)
+    case .walletHeld(let wallet): 4 << 56 | wallet.rawValue
+    case .suspense(let agent): 5 << 56 | agent.rawValue
+    case .dust: 6 << 56
     }
   }
 
@@ -236,6 +239,9 @@ extension Account {
     case (1, _): self = .walletAvailable(WalletNumber(number))
     case (2, _): self = .external(PayeeNumber(number))
     case (3, let rail?): self = .feeIncome(rail)
+    case (4, _): self = .walletHeld(WalletNumber(number))
+    case (5, _): self = .suspense(AgentNumber(number))
+    case (6, _): self = .dust
     default: throw .damaged("no account has the word \(word)")
     }
   }

@@ -69,6 +69,18 @@ public struct Amount: Hashable, Comparable, Sendable {
   }
 }
 
+extension Amount {
+  /// `self` × `part` ÷ `whole`, rounded down: the share of a part in something that belongs to the
+  /// whole, such as a fee. The part must be within the whole, which is positive, and none negative.
+  /// The product may be longer than 128 bits; the share is not.
+  func share(_ part: Amount, of whole: Amount) -> Amount {
+    precondition(units >= 0 && part.units >= 0 && whole.units > 0 && part <= whole)
+    let product = units.magnitude.multipliedFullWidth(by: part.units.magnitude)
+    let (quotient, _) = whole.units.magnitude.dividingFullWidth(product)
+    return Amount(units: Int128(quotient))
+  }
+}
+
 // MARK: - Decimal text
 
 extension Amount {

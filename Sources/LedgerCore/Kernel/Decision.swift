@@ -1,5 +1,5 @@
-/// The events one command produced, in order. The last of them carries the command's idempotency
-/// key and is what a retry is answered with.
+/// The events one command produced, in order. One of them, the last unless another is said to be,
+/// carries the command's idempotency key and is what a retry is answered with.
 ///
 /// Lives on the stack and is reused from command to command, so that deciding allocates nothing.
 /// Eight is the limit; a command that needs more is two commands.
@@ -16,6 +16,10 @@ public struct Decision: ~Copyable {
   private var texts: InlineArray<8, Text>
   /// How many events there are.
   public private(set) var count = 0
+  private var chosen: Int?
+
+  /// Which event answers the command.
+  var answer: Int { chosen ?? count - 1 }
 
   /// No events yet.
   public init() {
@@ -37,15 +41,20 @@ public struct Decision: ~Copyable {
 
   func text(_ index: Int) -> Text { texts[index] }
 
-  /// Adds an event, and says which text of the request is sealed beside it.
+  /// Adds an event, and says which text of the request is sealed beside it; `isAnswer` where it
+  /// answers the command although others may follow.
   @inline(__always)
-  mutating func emit(_ event: Event, with text: Text = .none) {
+  mutating func emit(_ event: Event, with text: Text = .none, isAnswer: Bool = false) {
     precondition(count < Self.eventCountMax)
+    if isAnswer { chosen = count }
     slots[count] = event
     texts[count] = text
     count += 1
   }
 
   /// Forgets all events.
-  mutating func removeAll() { count = 0 }
+  mutating func removeAll() {
+    count = 0
+    chosen = nil
+  }
 }

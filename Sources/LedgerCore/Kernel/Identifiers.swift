@@ -50,6 +50,8 @@ public enum Kinds {
   public enum Payee {}
   /// A version of the fee schedule.
   public enum Schedule {}
+  /// The row of an open reservation.
+  public enum ReservationSlot {}
   /// A unit of account such as USD. Assets are rows written by events, never an enum.
   public enum Asset {}
 }
@@ -66,6 +68,9 @@ public typealias TenantNumber = Number<Kinds.Tenant>
 public typealias OperatorNumber = Number<Kinds.Operator>
 /// A credential's number.
 public typealias CredentialNumber = Number<Kinds.Credential>
+/// The row that an open reservation has in the state. Used again once it is free; the reservation's own
+/// number is that of the event that made it.
+public typealias ReservationSlot = Number<Kinds.ReservationSlot>
 /// An external payee's number.
 public typealias PayeeNumber = Number<Kinds.Payee>
 /// An asset's number, from 1 in the order of registration; at most 65,535.

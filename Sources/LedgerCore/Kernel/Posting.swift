@@ -7,23 +7,29 @@ public enum Account: Hashable, Sendable {
   case faucet
   /// `Liabilities:Wallet:{w}:Available`: spendable.
   case walletAvailable(WalletNumber)
+  /// `Liabilities:Wallet:{w}:Held`: the sum of its open holds.
+  case walletHeld(WalletNumber)
   /// `Liabilities:External:{tenant}:{label}`: owed to an external payee until settled.
   case external(PayeeNumber)
   /// `Income:Fees:{rail}`.
   case feeIncome(Rail)
+  /// `Liabilities:Suspense:{agent}`: what came back to a closed wallet.
+  case suspense(AgentNumber)
+  /// `Income:Dust`: what no rail could carry.
+  case dust
 
   /// Whether debits raise the balance: assets and expenses.
   public var isDebitNormal: Bool {
     switch self {
     case .faucet: true
-    case .walletAvailable, .external, .feeIncome: false
+    case .walletAvailable, .walletHeld, .external, .feeIncome, .suspense, .dust: false
     }
   }
 
   /// Whether the sign rules let the balance go below zero. None of these may.
   public var mayBeNegative: Bool {
     switch self {
-    case .faucet, .walletAvailable, .external, .feeIncome: false
+    case .faucet, .walletAvailable, .walletHeld, .external, .feeIncome, .suspense, .dust: false
     }
   }
 }

@@ -58,6 +58,16 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
   case assetExists = 203
   /// More than the faucet gives at once.
   case fundingCapExceeded = 204
+  /// The wallet is frozen: nothing new is taken from it.
+  case walletFrozen = 205
+  /// The wallet is closed.
+  case walletClosed = 206
+  /// The wallet is open already.
+  case walletOpen = 207
+  /// The wallet holds money for reservations, so it cannot be closed.
+  case walletInUse = 208
+  /// More is left in the wallet than may be given up: name another that takes it.
+  case walletNotEmpty = 209
 
   // Payments.
   /// No such payee.
@@ -68,6 +78,12 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
   case currencyDiffers = 303
   /// The payer's available balance is less than amount and fee.
   case insufficientFunds = 304
+  /// The payee's wallet is closed.
+  case payeeClosed = 305
+  /// The payee bears the fee, and it would leave him nothing.
+  case feeTakesAll = 306
+  /// No such payment, or not yours.
+  case paymentNotFound = 307
 
   // Fees.
   /// No such fee schedule.
@@ -77,6 +93,30 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
   /// A fee schedule cannot begin in the past.
   case scheduleInPast = 403
 
+  // Reservations.
+  /// No such reservation, or not yours.
+  case reservationNotFound = 501
+  /// The reservation was captured, released or expired.
+  case reservationEnded = 502
+  /// More than is left of the reservation.
+  case captureExceedsHold = 503
+  /// A hold lasts from 1 second to 30 days.
+  case deadlineOutOfRange = 504
+
+  // Refunds.
+  /// More than was not refunded yet of the payment.
+  case refundExceedsPayment = 601
+  /// The label was settled, so the money is no longer here.
+  case alreadySettled = 602
+
+  // Pauses.
+  /// The ledger, the tenant or the rail is stopped for what is new.
+  case paused = 701
+  /// It is stopped already.
+  case alreadyPaused = 702
+  /// It is not stopped.
+  case notPaused = 703
+
   /// Whether the refusal follows from the ledger's state, so that a command with a key has it
   /// recorded and a retry cannot flip the answer (`design.md` 4.11).
   ///
@@ -84,14 +124,16 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
   public var isRecorded: Bool {
     switch self {
     case .agentNameTaken, .credentialTaken, .assetExists, .fundingCapExceeded, .insufficientFunds,
-      .scheduleInPast:
+      .scheduleInPast, .walletFrozen, .walletClosed, .walletOpen, .walletInUse, .walletNotEmpty,
+      .payeeClosed, .feeTakesAll, .reservationEnded, .captureExceedsHold, .refundExceedsPayment,
+      .alreadySettled, .alreadyPaused, .notPaused:
       true
     case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,
       .notPermitted, .testLedgerOnly, .queueFull, .storageFull, .clockAhead,
       .refusalRateExceeded, .assetInvalid, .amountNotPositive, .amountOutOfRange, .tenantNotFound,
       .agentNotFound, .credentialNotFound, .operatorNotFound, .walletNotFound, .assetNotFound,
-      .payeeNotFound, .selfPayment,
-      .currencyDiffers, .scheduleNotFound, .scheduleInvalid:
+      .payeeNotFound, .selfPayment, .currencyDiffers, .paymentNotFound, .scheduleNotFound,
+      .scheduleInvalid, .reservationNotFound, .deadlineOutOfRange, .paused:
       false
     }
   }

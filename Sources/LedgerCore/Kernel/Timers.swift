@@ -2,6 +2,8 @@
 enum TimerKind: UInt64, Sendable {
   /// A fee schedule begins to count; the subject is its number.
   case feeScheduleBegins = 1
+  /// A reservation expires; the subject is its row.
+  case reservationExpires = 2
 }
 
 /// Deadlines in the state, so that replay and restarts keep them (`design.md` 4.6).

@@ -20,6 +20,14 @@ public struct Timestamp: Hashable, Comparable, Sendable {
   @inlinable
   public var next: Timestamp { Timestamp(nanoseconds: nanoseconds + 1) }
 
+  /// So many seconds later; the last moment there is where that is beyond it.
+  @inlinable
+  public func adding(seconds: UInt64) -> Timestamp {
+    let (product, isTooMuch) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    let (sum, isBeyond) = nanoseconds.addingReportingOverflow(product)
+    return Timestamp(nanoseconds: isTooMuch || isBeyond ? .max : sum)
+  }
+
   /// The whole minute of this moment, counted from 1970.
   @inlinable
   public var minute: UInt32 { UInt32(truncatingIfNeeded: nanoseconds / 60_000_000_000) }

@@ -13,6 +13,9 @@ extension Event {
     case .identity(let event): event.code
     case .wallet(let event): event.code
     case .fee(let event): event.code
+    case .reservation(let event): event.code
+    case .refund(let event): event.code
+    case .pause(let event): event.code
     }
   }
 
@@ -26,6 +29,9 @@ extension Event {
     case .identity(let event): event.encode(into: &writer)
     case .wallet(let event): event.encode(into: &writer)
     case .fee(let event): event.encode(into: &writer)
+    case .reservation(let event): event.encode(into: &writer)
+    case .refund(let event): event.encode(into: &writer)
+    case .pause(let event): event.encode(into: &writer)
     }
   }
 
@@ -41,6 +47,9 @@ extension Event {
     case 0x02: self = .wallet(try Wallets.Event(code: code, from: &reader))
     case 0x01: self = .identity(try Identity.Event(code: code, from: &reader))
     case 0x04: self = .fee(try Fees.Event(code: code, from: &reader))
+    case 0x05: self = .reservation(try Reservations.Event(code: code, from: &reader))
+    case 0x06: self = .refund(try Refunds.Event(code: code, from: &reader))
+    case 0x07: self = .pause(try Pauses.Event(code: code, from: &reader))
     default:  // not ours: a number from the disk
       switch code {
       case 0x0001: self = .genesis(try Genesis.Event(from: &reader))

@@ -33,20 +33,30 @@ extension Fees.Event {
 }
 
 extension Fees.Terms {
-  /// 56 bytes: flat, minimum, maximum, basis points, zero.
+  /// 56 bytes: flat, minimum, maximum, basis points, side, whether refunds give it back, zero.
   func encode(into writer: inout ByteWriter) {
     writer.put(flat)
     writer.put(min)
     writer.put(max)
     writer.put(basisPoints)
-    writer.put(UInt32(0))
+    writer.put(side.rawValue)
+    writer.put(UInt8(isFeeRefunded ? 1 : 0))
+    writer.put(UInt16(0))
   }
 
   init(from reader: inout ByteReader) throws(StorageError) {
     let flat = try reader.amount()
     let min = try reader.amount()
     let max = try reader.amount()
-    self.init(flat: flat, basisPoints: try reader.take(), min: min, max: max)
-    try reader.zero(4)
+    let basisPoints: UInt32 = try reader.take()
+    let side = Fees.Side(rawValue: try reader.take())
+    let isFeeRefunded: UInt8 = try reader.take()
+    guard let side, isFeeRefunded <= 1 else {
+      throw .refused("a fee schedule is of a newer version")
+    }
+    self.init(
+      flat: flat, basisPoints: basisPoints, min: min, max: max, side: side,
+      isFeeRefunded: isFeeRefunded == 1)
+    try reader.zero(2)
   }
 }

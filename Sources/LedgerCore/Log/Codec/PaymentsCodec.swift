@@ -8,29 +8,10 @@ extension Payments.Event {
     }
   }
 
-  /// A payment is 64 bytes: amount 16, fee 16, payer 8, payee 8, session 8, fee schedule 4, asset
-  /// 2, rail 1, payee kind 1.
   @inline(__always)
   func encode(into writer: inout ByteWriter) {
     switch self {
-    case .completed(let payment):
-      writer.put(payment.amount)
-      writer.put(payment.fee)
-      writer.put(payment.payer)
-      let kind: UInt8
-      switch payment.payee {
-      case .wallet(let number):
-        writer.put(number)
-        kind = 0
-      case .external(let number):
-        writer.put(number)
-        kind = 1
-      }
-      writer.put(UInt64(0))
-      writer.put(UInt32(truncatingIfNeeded: payment.schedule.rawValue))
-      writer.put(UInt16(truncatingIfNeeded: payment.asset.rawValue))
-      writer.put(payment.rail.rawValue)
-      writer.put(kind)
+    case .completed(let payment): payment.encode(into: &writer)
     case .payeeRegistered(let payee, let tenant, let asset, let label):
       writer.put(label)
       writer.put(payee)
@@ -43,23 +24,9 @@ extension Payments.Event {
   init(code: UInt16, from reader: inout ByteReader) throws(StorageError) {
     switch code {
     case Self.completedCode:
-      let amount = try reader.amount()
-      let fee = try reader.amount()
-      let payer: WalletNumber = try reader.number()
-      let payee: UInt64 = try reader.take()
-      guard try reader.take(UInt64.self) == 0 else {
-        throw .refused("a payment by a session is of a newer version")
-      }
-      let schedule = ScheduleNumber(UInt64(try reader.take(UInt32.self)))
-      let asset = AssetNumber(UInt64(try reader.take(UInt16.self)))
-      let rail = Rail(rawValue: try reader.take())
-      let kind: UInt8 = try reader.take()
-      guard let rail, kind <= 1 else { throw .refused("a payment is of a newer version") }
-      self = .completed(
-        Payments.Payment(
-          amount: amount, fee: fee, payer: payer,
-          payee: kind == 0 ? .wallet(WalletNumber(payee)) : .external(PayeeNumber(payee)),
-          schedule: schedule, asset: asset, rail: rail))
+      let (payment, flags) = try Payments.Payment.read(from: &reader)
+      guard flags == 0 else { throw .refused("a payment is of a newer version") }
+      self = .completed(payment)
     case 0x0302:
       let label: UInt128 = try reader.take()
       self = .payeeRegistered(
@@ -68,5 +35,59 @@ extension Payments.Event {
     default:  // not ours: a number from the disk
       throw Event.unknown(code)
     }
+  }
+}
+
+extension Payments.Payment {
+  /// What the last byte says beside the kind of payee, which is its lowest bit.
+  private static let payeeBears: UInt8 = 0x10
+
+  /// 64 bytes: amount 16, fee 16, payer 8, payee 8, session 8, fee schedule 4, asset 2, rail 1, and
+  /// one for the payee's kind, who bears the fee, and the `flags` of other slices.
+  @inline(__always)
+  func encode(into writer: inout ByteWriter, flags: UInt8 = 0) {
+    writer.put(amount)
+    writer.put(fee)
+    writer.put(payer)
+    var last = flags | (side == .payee ? Self.payeeBears : 0)
+    switch payee {
+    case .wallet(let number): writer.put(number)
+    case .external(let number):
+      writer.put(number)
+      last |= 1
+    }
+    writer.put(UInt64(0))
+    writer.put(UInt32(truncatingIfNeeded: schedule.rawValue))
+    writer.put(UInt16(truncatingIfNeeded: asset.rawValue))
+    writer.put(rail.rawValue)
+    writer.put(last)
+  }
+
+  /// A payment, and the flags of other slices beside it.
+  @inline(__always)
+  static func read(
+    from reader: inout ByteReader
+  ) throws(StorageError) -> (Payments.Payment, flags: UInt8) {
+    let amount = try reader.amount()
+    let fee = try reader.amount()
+    let payer: WalletNumber = try reader.number()
+    let payee: UInt64 = try reader.take()
+    guard try reader.take(UInt64.self) == 0 else {
+      throw .refused("a payment by a session is of a newer version")
+    }
+    let schedule = ScheduleNumber(UInt64(try reader.take(UInt32.self)))
+    let asset = AssetNumber(UInt64(try reader.take(UInt16.self)))
+    let rail = Rail(rawValue: try reader.take())
+    let last: UInt8 = try reader.take()
+    guard let rail else { throw .refused("a payment is of a newer version") }
+    let payment = Payments.Payment(
+      amount: amount, fee: fee, payer: payer,
+      payee: last & 1 == 0 ? .wallet(WalletNumber(payee)) : .external(PayeeNumber(payee)),
+      schedule: schedule, asset: asset, rail: rail,
+      side: last & payeeBears == 0 ? .payer : .payee)
+    guard payment.side == .payer || fee < amount else {
+      throw .damaged("a payment whose fee takes all of it")
+    }
+    return (payment, last & ~(payeeBears | 1))
   }
 }

@@ -1,0 +1,252 @@
+/// Refunds: money of a completed payment, back from its payee to its payer.
+///
+/// Life of a refund on the internal rail:
+///
+///     refund ──▶ completed      in one event; its number is the refund's
+///
+/// Invariant: what is refunded of a payment never exceeds its amount, and what is refunded of its
+/// fee never exceeds the fee.
+public enum Refunds {
+  // MARK: - Commands
+
+  /// What can be asked about refunds.
+  public enum Command: Hashable, Sendable {
+    /// Gives back `amount` of the payment that this event is, or all that was not refunded yet
+    /// [AP-28]. By the payee's agent or by staff; of an external label's by staff.
+    ///
+    /// The request's first text is the reason.
+    case refund(EventNumber, amount: Amount?)
+  }
+
+  // MARK: - Events
+
+  /// A refund, with every fact that its effects need.
+  public struct Refund: Hashable, Sendable {
+    /// What the payee gives back: ledger units of ``asset``, greater than zero.
+    public var amount: Amount
+    /// What of the payment's fee is given back as well, where its schedule says so. At least zero.
+    public var fee: Amount
+    /// The event of the payment.
+    public var payment: EventNumber
+    /// Who gets it: the wallet that paid.
+    public var payer: WalletNumber
+    /// Who gives it: whoever was paid.
+    public var payee: Payments.Payee
+    /// The payment's asset.
+    public var asset: AssetNumber
+    /// How the payment settled, which is whose fee income it was.
+    public var rail: Rail
+    /// Who bore the payment's fee, and gets back what is given back of it.
+    public var side: Fees.Side
+  }
+
+  /// What happens to refunds.
+  public enum Event: Hashable, Sendable {
+    /// A refund was made and is complete.
+    case completed(Refund)
+  }
+
+  // MARK: - State
+
+  /// What was refunded of each payment that was refunded at all.
+  struct State: ~Copyable {
+    private enum Rows {}
+    struct Row: BitwiseCopyable {
+      var refunded: Int128 = 0
+      var fee: Int128 = 0
+      var payment: EventNumber
+      var unused: UInt64 = 0
+    }
+    private var rows: Table<Rows, Row>
+    private var rowByPayment: Index
+
+    init(undo: Undo) {
+      rows = Table(undo: undo)
+      rowByPayment = Index(undo: undo)
+    }
+
+    /// How many payments were refunded, in part or whole.
+    var count: Int { rows.count }
+
+    /// What was refunded of a payment, and of its fee.
+    func refunded(of payment: EventNumber) -> (amount: Amount, fee: Amount) {
+      let row = Number<Rows>(rowByPayment.find(UInt128(payment.rawValue)))
+      guard row.isSome else { return (.zero, .zero) }
+      return (Amount(units: rows[row].refunded), Amount(units: rows[row].fee))
+    }
+
+    fileprivate mutating func add(_ refund: Refund) {
+      var row = Number<Rows>(rowByPayment.find(UInt128(refund.payment.rawValue)))
+      if !row.isSome {
+        row = rows.next
+        rows.append(Row(payment: refund.payment))
+        rowByPayment.insert(UInt128(refund.payment.rawValue), row.rawValue)
+      }
+      rows[row].refunded += refund.amount.units
+      rows[row].fee += refund.fee.units
+    }
+
+    mutating func reserve(_ events: Int) {
+      rows.reserve(events)
+      rowByPayment.reserve(events)
+    }
+
+    func withBytes<Failure: Error>(
+      _ body: (RawSpan, _ rowByteCount: Int) throws(Failure) -> Void
+    ) throws(Failure) {
+      try rows.withBytes(body)
+    }
+
+    mutating func load(from source: inout some TableSource & ~Copyable) throws(StorageError) {
+      try rows.load(from: &source)
+    }
+
+    /// Makes the index of tables that were loaded.
+    mutating func rebuildIndexes() {
+      rowByPayment.reserve(rows.count)
+      for raw in 1..<rows.next.rawValue {
+        rowByPayment.insert(UInt128(rows[Number(raw)].payment.rawValue), raw)
+      }
+    }
+  }
+
+  // MARK: - Decide
+
+  static func decide(
+    _ command: Command, by actor: Actor, about named: Recorded?, _ ledger: borrowing Ledger,
+    into decision: inout Decision
+  ) throws(Refusal) {
+    switch command {
+    case .refund(let number, let asked):
+      guard let payment = named?.event.payment else { throw Refusal(.paymentNotFound) }
+      try check(actor, mayRefund: payment, ledger)
+      let before = ledger.refunds.refunded(of: number)
+      let left = payment.amount - before.amount
+      let amount = asked ?? left
+      guard amount > .zero || left == .zero else {
+        throw Refusal(.amountNotPositive, asked: amount)
+      }
+      guard amount <= left, amount > .zero else {
+        throw Refusal(
+          .refundExceedsPayment, limit: left, used: before.amount,
+          asked: asked ?? payment.amount)
+      }
+      try check(payment.payee, covers: amount, ledger)
+      let fee =
+        ledger.fees.terms(payment.schedule).isFeeRefunded
+        ? payment.fee.share(before.amount + amount, of: payment.amount) - before.fee : .zero
+      let payer = ledger.wallets.wallets[payment.payer]
+      let credited = payment.side == .payer ? amount + fee : amount
+      _ = try Amount(units: payer.available).adding(credited)
+      decision.emit(
+        .refund(
+          .completed(
+            Refund(
+              amount: amount, fee: fee, payment: number, payer: payment.payer,
+              payee: payment.payee, asset: payment.asset, rail: payment.rail, side: payment.side))),
+        with: .first, isAnswer: true)
+      Wallets.setAside(credited, of: payment.payer, ledger, into: &decision)
+    }
+  }
+
+  /// The payee may refund, and staff. Who is not the payee learns nothing of the payment unless he
+  /// made it.
+  private static func check(
+    _ actor: Actor, mayRefund payment: Payments.Payment, _ ledger: borrowing Ledger
+  ) throws(Refusal) {
+    let isPayer = ledger.wallets.wallets[payment.payer].agent == actor.agent
+    switch payment.payee {
+    case .wallet(let number):
+      let payee = ledger.wallets.wallets[number]
+      guard actor.isStaff || payee.agent == actor.agent else {
+        throw Refusal(isPayer ? .notPermitted : .paymentNotFound)
+      }
+      guard payee.status != .closed else { throw Refusal(.walletClosed) }
+      guard actor.isStaff || payee.status == .open else { throw Refusal(.walletFrozen) }
+    case .external:
+      guard actor.isStaff else { throw Refusal(isPayer ? .notPermitted : .paymentNotFound) }
+    }
+  }
+
+  private static func check(
+    _ payee: Payments.Payee, covers amount: Amount, _ ledger: borrowing Ledger
+  ) throws(Refusal) {
+    switch payee {
+    case .wallet(let number):
+      let available = Amount(units: ledger.wallets.wallets[number].available)
+      guard available >= amount else {
+        throw Refusal(.insufficientFunds, limit: available, asked: amount)
+      }
+    case .external(let number):
+      let owed = Amount(units: ledger.payments.payees[number].balance)
+      guard owed >= amount else { throw Refusal(.alreadySettled, limit: owed, asked: amount) }
+    }
+  }
+
+  // MARK: - Evolve
+
+  static func evolve(
+    _ state: inout State, _ payments: inout Payments.State, _ wallets: inout Wallets.State,
+    _ event: Event, _ header: Header
+  ) {
+    switch event {
+    case .completed(let refund):
+      payments.debit(refund.amount, from: refund.payee, &wallets)
+      wallets.wallets[refund.payer].available += refund.amount.units
+      switch refund.side {
+      case .payer: wallets.wallets[refund.payer].available += refund.fee.units
+      case .payee: payments.credit(refund.fee, to: refund.payee, &wallets)
+      }
+      state.add(refund)
+    }
+  }
+
+  // MARK: - Postings
+
+  static func postings(_ event: Event, into postings: inout Postings) {
+    switch event {
+    case .completed(let refund):
+      let payer = Account.walletAvailable(refund.payer)
+      postings.post(refund.amount, refund.asset, debit: refund.payee.account, credit: payer)
+      postings.post(
+        refund.fee, refund.asset, debit: .feeIncome(refund.rail),
+        credit: refund.side == .payer ? payer : refund.payee.account)
+    }
+  }
+}
+
+// MARK: - Status of a payment
+
+extension Payments {
+  /// What a payment is in, as far as money went back of it.
+  public enum Status: UInt8, Hashable, Sendable, CaseIterable {
+    /// Complete; nothing went back.
+    case completed
+    /// A part went back.
+    case partiallyRefunded
+    /// All of it went back.
+    case refunded
+
+    /// The status after `step`, or `nil` where the step is not allowed.
+    public func after(_ step: Step) -> Status? {
+      switch (self, step) {
+      case (.completed, .refundPart), (.partiallyRefunded, .refundPart): .partiallyRefunded
+      case (.completed, .refundRest), (.partiallyRefunded, .refundRest): .refunded
+      case (.refunded, _): nil
+      }
+    }
+
+    /// What a payment of `amount` is in when so much of it was refunded.
+    public init(_ amount: Amount, refunded: Amount) {
+      self = refunded == .zero ? .completed : refunded < amount ? .partiallyRefunded : .refunded
+    }
+  }
+
+  /// What can be done to a completed payment.
+  public enum Step: UInt8, Hashable, Sendable, CaseIterable {
+    /// A refund that leaves a rest.
+    case refundPart
+    /// The refund of all that is left.
+    case refundRest
+  }
+}
