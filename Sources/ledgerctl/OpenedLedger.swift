@@ -75,7 +75,7 @@ final class OpenedLedger: Source {
   func history(of wallet: String, before: UInt64?, limit: Int) async throws -> HistoryPage? {
     guard let found = try await find(wallet) else { return nil }
     let page = try await openProjections().timeline(
-      of: found.number, before: before.map { EventNumber($0) }, limit: limit)
+      of: .wallet(found.number), before: before.map { EventNumber($0) }, limit: limit)
     return HistoryPage(events: try await views(page.events), next: page.next?.rawValue)
   }
 

@@ -291,7 +291,7 @@ struct Verifier: ~Copyable {
       }
     }
     var holds: [WalletNumber: Int128] = [:]
-    ledger.reservations.rows.forEach { _, row in holds[row.payer, default: 0] += row.held }
+    ledger.reservations.rows.walk { _, row in holds[row.payer, default: 0] += row.held }
     for raw in 1..<ledger.wallets.next.rawValue {
       let number = WalletNumber(raw)
       let row = ledger.wallets.wallets[number]

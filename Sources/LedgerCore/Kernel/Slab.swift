@@ -78,7 +78,7 @@ struct Slab<Kind, Row: SlabRow>: ~Copyable {
   }
 
   /// Hands every taken row to `body`, in the order of their numbers.
-  func forEach(_ body: (Number<Kind>, Row) -> Void) {
+  func walk(_ body: (Number<Kind>, Row) -> Void) {
     for raw in 1..<rows.next.rawValue {
       let row = rows[Number(raw)]
       if row.nextFree == Self.taken { body(Number(raw), row) }

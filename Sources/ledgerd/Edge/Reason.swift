@@ -36,6 +36,7 @@ enum Reason: String, CaseIterable, Sendable {
   case operatorNotFound = "operator_not_found"
   case credentialNotFound = "credential_not_found"
   case scheduleNotFound = "schedule_not_found"
+  case reservationNotFound = "reservation_not_found"
 
   // What is so
   case insufficientFunds = "insufficient_funds"
@@ -48,6 +49,20 @@ enum Reason: String, CaseIterable, Sendable {
   case assetInvalid = "asset_invalid"
   case scheduleInvalid = "schedule_invalid"
   case scheduleInPast = "schedule_in_past"
+  case walletFrozen = "wallet_frozen"
+  case walletClosed = "wallet_closed"
+  case walletOpen = "wallet_open"
+  case walletInUse = "wallet_in_use"
+  case walletNotEmpty = "wallet_not_empty"
+  case payeeClosed = "payee_closed"
+  case feeTakesAll = "fee_takes_all"
+  case reservationEnded = "reservation_ended"
+  case captureExceedsHold = "capture_exceeds_hold"
+  case refundExceedsPayment = "refund_exceeds_payment"
+  case alreadySettled = "already_settled"
+  case paused = "paused"
+  case alreadyPaused = "already_paused"
+  case notPaused = "not_paused"
   case settlementNotConfigured = "settlement_not_configured"
   case idempotencyConflict = "idempotency_conflict"
   case linkedCommandRefused = "linked_command_refused"
@@ -77,6 +92,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
   /// Too fast.
   case rate = "AP-3002"
   case settlementNotConfigured = "SETTLEMENT_NOT_CONFIGURED"
+  case alreadySettled = "ALREADY_SETTLED"
   case invalidJSON = "INVALID_JSON"
   case duplicateField = "DUPLICATE_FIELD"
   case unknownField = "UNKNOWN_FIELD"
@@ -186,6 +202,23 @@ extension Reason {
     case .assetInvalid: Terms(400, .invalidCurrency, .fixRequest, "Not an asset")
     case .scheduleInvalid: Terms(400, .invalidField, .fixRequest, "Not a fee schedule")
     case .scheduleInPast: Terms(409, .ledger, .chooseAnother, "The schedule begins in the past")
+    case .reservationNotFound: Terms(404, .ledger, .chooseAnother, "No such reservation")
+    case .walletFrozen: Terms(403, .policy, .chooseAnother, "The wallet is frozen")
+    case .walletClosed: Terms(409, .ledger, .chooseAnother, "The wallet is closed")
+    case .walletOpen: Terms(409, .ledger, .stop, "The wallet is open")
+    case .walletInUse: Terms(409, .ledger, .chooseAnother, "The wallet holds money")
+    case .walletNotEmpty: Terms(409, .ledger, .chooseAnother, "The wallet is not empty")
+    case .payeeClosed: Terms(409, .ledger, .chooseAnother, "The payee's wallet is closed")
+    case .feeTakesAll: Terms(409, .ledger, .chooseAnother, "The fee would take all of it")
+    case .reservationEnded: Terms(409, .ledger, .stop, "The reservation has ended")
+    case .captureExceedsHold:
+      Terms(409, .ledger, .chooseAnother, "More than is left of the reservation")
+    case .refundExceedsPayment:
+      Terms(409, .ledger, .chooseAnother, "More than is left of the payment")
+    case .alreadySettled: Terms(409, .alreadySettled, .stop, "The payee was settled")
+    case .paused: Terms(403, .policy, .retryLater, "New payments are stopped")
+    case .alreadyPaused: Terms(409, .ledger, .stop, "It is stopped already")
+    case .notPaused: Terms(409, .ledger, .stop, "It is not stopped")
     case .settlementNotConfigured:
       Terms(422, .settlementNotConfigured, .chooseAnother, "Nothing settles on this rail")
     case .idempotencyConflict:

@@ -33,45 +33,71 @@ extension Rejection {
     case .scheduleNotFound: .scheduleNotFound
     case .scheduleInvalid: .scheduleInvalid
     case .scheduleInPast: .scheduleInPast
+    case .walletFrozen: .walletFrozen
+    case .walletClosed: .walletClosed
+    case .walletOpen: .walletOpen
+    case .walletInUse: .walletInUse
+    case .walletNotEmpty: .walletNotEmpty
+    case .payeeClosed: .payeeClosed
+    case .feeTakesAll: .feeTakesAll
+    case .paymentNotFound: .paymentNotFound
+    case .reservationNotFound: .reservationNotFound
+    case .reservationEnded: .reservationEnded
+    case .captureExceedsHold: .captureExceedsHold
+    case .deadlineOutOfRange: .invalidField
+    case .refundExceedsPayment: .refundExceedsPayment
+    case .alreadySettled: .alreadySettled
+    case .paused: .paused
+    case .alreadyPaused: .alreadyPaused
+    case .notPaused: .notPaused
     }
   }
 
   /// The field of the request that it is about, where there is one.
   fileprivate var field: String? {
     switch self {
-    case .amountNotPositive, .amountOutOfRange, .insufficientFunds, .fundingCapExceeded: "amount"
+    case .amountNotPositive, .amountOutOfRange, .insufficientFunds, .fundingCapExceeded,
+      .feeTakesAll, .captureExceedsHold, .refundExceedsPayment, .alreadySettled:
+      "amount"
     case .assetInvalid, .assetNotFound, .currencyDiffers: "currency"
-    case .payeeNotFound, .selfPayment: "to_wallet_id"
+    case .payeeNotFound, .selfPayment, .payeeClosed, .walletNotEmpty: "to_wallet_id"
+    case .deadlineOutOfRange: "expires_in"
     case .agentNameTaken: "name"
     case .idempotencyConflict, .linkedKeysDiffer: "idempotency_key"
     case .unitTooLarge, .linkedCommandRefused, .notPermitted, .testLedgerOnly, .queueFull,
       .storageFull, .clockAhead, .refusalRateExceeded, .tenantNotFound, .agentNotFound,
       .credentialNotFound, .credentialTaken, .operatorNotFound, .walletNotFound, .assetExists,
-      .scheduleNotFound,
-      .scheduleInvalid, .scheduleInPast:
+      .scheduleNotFound, .scheduleInvalid, .scheduleInPast, .walletFrozen, .walletClosed,
+      .walletOpen, .walletInUse, .paymentNotFound, .reservationNotFound, .reservationEnded,
+      .paused, .alreadyPaused, .notPaused:
       nil
     }
   }
 
   /// Whether a refusal counts amounts, and in which unit they are told.
-  fileprivate enum Counts { case nothing, money, refusals }
+  fileprivate enum Counts { case nothing, money, refusals, seconds }
 
   fileprivate var counts: Counts {
     switch self {
-    case .insufficientFunds, .fundingCapExceeded, .amountOutOfRange, .amountNotPositive: .money
+    case .insufficientFunds, .fundingCapExceeded, .amountOutOfRange, .amountNotPositive,
+      .feeTakesAll, .captureExceedsHold, .refundExceedsPayment, .alreadySettled, .walletInUse,
+      .walletNotEmpty:
+      .money
     case .refusalRateExceeded: .refusals
+    case .deadlineOutOfRange: .seconds
     case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,
       .notPermitted, .testLedgerOnly, .queueFull, .storageFull, .clockAhead, .assetInvalid,
       .tenantNotFound, .agentNotFound, .agentNameTaken, .credentialNotFound, .credentialTaken,
       .operatorNotFound, .walletNotFound, .assetNotFound, .assetExists, .payeeNotFound,
-      .selfPayment, .currencyDiffers,
-      .scheduleNotFound, .scheduleInvalid, .scheduleInPast:
+      .selfPayment, .currencyDiffers, .scheduleNotFound, .scheduleInvalid, .scheduleInPast,
+      .walletFrozen, .walletClosed, .walletOpen, .payeeClosed, .paymentNotFound,
+      .reservationNotFound, .reservationEnded, .paused, .alreadyPaused, .notPaused:
       .nothing
     }
   }
 
   /// What to do, in a sentence. `limit` and `asked` are the numbers behind it, with their currency.
-  fileprivate func detail(limit: String, asked: String) -> String {
+  fileprivate func detail(limit: String, used: String, asked: String) -> String {
     switch self {
     case .unitTooLarge: "Send at most 1,000 linked commands with at most 4,096 events."
     case .linkedCommandRefused: "See why another command of the same unit was refused."
@@ -107,7 +133,36 @@ extension Rejection {
     case .scheduleNotFound: "Check the fee schedule; there is none of this number."
     case .scheduleInvalid: "Send terms within their bounds, the minimum not above the maximum."
     case .scheduleInPast: "Choose a begin that is not in the past."
+    case .walletFrozen: "Ask an operator; the wallet is frozen, and nothing new is taken from it."
+    case .walletClosed: "Reopen the wallet first, or use another; it is closed."
+    case .walletOpen: "Nothing to do; the wallet is open."
+    case .walletInUse:
+      "End the wallet's reservations first; they hold \(used)."
+    case .walletNotEmpty:
+      "In \"to_wallet_id\", name a wallet of the agent's that takes the \(asked) in this one."
+    case .payeeClosed: "Pay to another wallet; the payee's is closed."
+    case .feeTakesAll: "Send more than the fee, which is \(limit) and comes out of the amount."
+    case .paymentNotFound: "Check the payment's id; there is none of this id that is yours."
+    case .reservationNotFound:
+      "Check the reservation's id; there is none of this id that is yours."
+    case .reservationEnded: "Make a new reservation; this one was captured, released or expired."
+    case .captureExceedsHold: "Capture at most \(limit), which is what is left to capture."
+    case .deadlineOutOfRange: "Send 1 to \(limit) seconds."
+    case .refundExceedsPayment: "Refund at most \(limit), which is what is left of the payment."
+    case .alreadySettled:
+      "Ask the payee; what he was owed is settled but for \(limit), and no longer here."
+    case .paused: "Try again later; an operator has stopped new payments."
+    case .alreadyPaused: "Nothing to do; it is stopped already."
+    case .notPaused: "Nothing to do; it is not stopped."
     }
+  }
+}
+
+extension Rejection {
+  /// Whether the limit is told even where it is zero: nothing left is an answer.
+  fileprivate var isLimitTold: Bool {
+    self == .insufficientFunds || self == .captureExceedsHold || self == .refundExceedsPayment
+      || self == .alreadySettled
   }
 }
 
@@ -116,19 +171,21 @@ extension Problem {
   /// amounts are of.
   init(_ refusal: Refusal, event: EventNumber, isReplay: Bool, in asset: Asset?) {
     let rejection = refusal.reason
-    let scale = rejection.counts == .money ? asset?.scale : 0
+    let scale = rejection.counts == .money ? asset?.scale : 0  // counts and seconds are whole
     let unit = rejection.counts == .money ? asset.map { " \($0.code)" } ?? "" : ""
     let text = { (amount: Amount) in scale.map { amount.text(scale: $0) } ?? "" }
     self.init(
       rejection.reason, field: rejection.field,
-      rejection.detail(limit: text(refusal.limit) + unit, asked: text(refusal.asked) + unit))
+      rejection.detail(
+        limit: text(refusal.limit) + unit, used: text(refusal.used) + unit,
+        asked: text(refusal.asked) + unit))
     self.rejection = rejection
     self.isReplay = isReplay
     isFinal = event.isSome
     if isFinal { nextAction = .newKey }
     guard rejection.counts != .nothing, scale != nil else { return }
     limit = refusal.limit > .zero ? text(refusal.limit) : nil
-    limit = rejection == .insufficientFunds ? text(refusal.limit) : limit
+    if rejection.isLimitTold { limit = text(refusal.limit) }
     used = refusal.used > .zero ? text(refusal.used) : nil
     asked = refusal.asked > .zero ? text(refusal.asked) : nil
   }

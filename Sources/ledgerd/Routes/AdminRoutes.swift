@@ -215,7 +215,7 @@ enum AdminRoutes {
     let start = call[before].map { EventNumber(UInt64($0)) }
     let page = try await call.backend.view { () throws(ProjectionFailure) in
       try await call.backend.projections.timeline(
-        of: wallet.number, before: start, limit: call[limit] ?? 100)
+        of: .wallet(wallet.number), before: start, limit: call[limit] ?? 100)
     }
     var members = Members()
     members.value("events", try await views(page.events, call.backend))

@@ -126,7 +126,7 @@ enum PaymentRoutes {
     let event = try await backend.read { () throws(LedgerFailure) in
       try backend.engine.event(number)
     }
-    guard let event, case .payment(.completed(let payment)) = event.event,
+    guard let event, let payment = event.event.payment,
       try await backend.isParty(call.holder, to: payment)
     else { throw notFound }
     return Answer(try await backend.view(of: event, payment).json(backend.ids))
@@ -184,10 +184,10 @@ enum PaymentRoutes {
     while entryCount < entryCountMax {
       let start = before
       let page = try await backend.view { () throws(ProjectionFailure) in
-        try await backend.projections.timeline(of: wallet, before: start, limit: limit)
+        try await backend.projections.timeline(of: .wallet(wallet), before: start, limit: limit)
       }
       for event in page.events {
-        guard case .payment(.completed(let payment)) = event.event else { continue }
+        guard let payment = event.event.payment else { continue }
         // One more than asked for is there, so the page has a successor.
         if found.count == limit { return (found, found.last?.0.number) }
         found.append((event, payment))
@@ -213,7 +213,7 @@ struct PaymentView: Sendable {
 
   /// The event is that of a payment.
   init(_ event: Recorded, asset: Asset, label: String?, description: String?) {
-    guard case .payment(.completed(let payment)) = event.event else {
+    guard let payment = event.event.payment else {
       preconditionFailure("paying ends in another event")
     }
     header = event.header
