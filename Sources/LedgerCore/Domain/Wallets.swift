@@ -106,7 +106,8 @@ public enum Wallets {
       var agent: AgentNumber
       var asset: AssetNumber
       var opened: EventNumber
-      fileprivate var statusCode: UInt64 = 0
+      /// The status in the lowest byte, above it the agent's wallet before this one, or none.
+      fileprivate var facts: UInt64 = 0
 
       init(
         available: Int128, held: Int128, agent: AgentNumber, asset: AssetNumber, opened: EventNumber
@@ -120,11 +121,14 @@ public enum Wallets {
 
       @inline(__always)
       var status: Status {
-        guard let status = Status(rawValue: UInt8(truncatingIfNeeded: statusCode)) else {
+        guard let status = Status(rawValue: UInt8(truncatingIfNeeded: facts)) else {
           preconditionFailure("a wallet in an unknown status")
         }
         return status
       }
+
+      /// The agent's wallet that was opened before this one, or none.
+      var previous: WalletNumber { WalletNumber(facts >> 8) }
     }
     /// What is kept for an agent in one asset, because it came back to a closed wallet.
     struct Suspense: BitwiseCopyable {
@@ -141,12 +145,15 @@ public enum Wallets {
 
     var wallets: Table<Kinds.Wallet, Wallet>
     fileprivate var assets: Table<Kinds.Asset, Asset>
+    /// The newest wallet of each agent; the others are behind it.
+    private var newest: Table<Kinds.Agent, WalletNumber>
     private(set) var suspenses: Table<SuspenseKind, Suspense>
     private var suspenseByAgent: Index
 
     init(undo: Undo) {
       wallets = Table(undo: undo)
       assets = Table(undo: undo)
+      newest = Table(undo: undo)
       suspenses = Table(undo: undo)
       suspenseByAgent = Index(undo: undo)
     }
@@ -169,6 +176,27 @@ public enum Wallets {
         if assets[number].code == code.bytes { return number }
       }
       return .none
+    }
+
+    /// The wallet that the agent opened last, or none; see ``Wallet/previous`` for the others.
+    func newest(of agent: AgentNumber) -> WalletNumber {
+      newest.contains(agent) ? newest[agent] : .none
+    }
+
+    /// Opens the next wallet. An agent's first is opened before the agent is registered.
+    fileprivate mutating func open(
+      agent: AgentNumber, asset: AssetNumber, opened: EventNumber
+    ) {
+      var wallet = Wallet(available: 0, held: 0, agent: agent, asset: asset, opened: opened)
+      let number = wallets.next
+      if newest.contains(agent) {
+        wallet.facts = newest[agent].rawValue << 8
+        newest[agent] = number
+      } else {
+        precondition(newest.next == agent, "agents are numbered in the order of their wallets")
+        newest.append(number)
+      }
+      wallets.append(wallet)
     }
 
     /// What is set aside for an agent.
@@ -228,6 +256,7 @@ public enum Wallets {
     mutating func reserve(_ events: Int) {
       wallets.reserve(events)
       assets.reserve(events)
+      newest.reserve(events)
       suspenses.reserve(events)
       suspenseByAgent.reserve(events)
     }
@@ -237,12 +266,14 @@ public enum Wallets {
     ) throws(Failure) {
       try wallets.withBytes(body)
       try assets.withBytes(body)
+      try newest.withBytes(body)
       try suspenses.withBytes(body)
     }
 
     mutating func load(from source: inout some TableSource & ~Copyable) throws(StorageError) {
       try wallets.load(from: &source)
       try assets.load(from: &source)
+      try newest.load(from: &source)
       try suspenses.load(from: &source)
     }
 
@@ -384,9 +415,7 @@ public enum Wallets {
     switch event {
     case .opened(let wallet, let agent, let asset):
       precondition(state.next == wallet && state.contains(asset))
-      state.wallets.append(
-        State.Wallet(
-          available: 0, held: 0, agent: agent, asset: asset, opened: header.number))
+      state.open(agent: agent, asset: asset, opened: header.number)
     case .funded(let wallet, let amount, let asset):
       precondition(state.wallets[wallet].asset == asset && amount > .zero)
       state.wallets[wallet].available += amount.units
@@ -435,7 +464,7 @@ extension Wallets.State {
     guard let status = wallets[number].status.after(step) else {
       preconditionFailure("a wallet that is \(wallets[number].status) cannot \(step)")
     }
-    wallets[number].statusCode = UInt64(status.rawValue)
+    wallets[number].facts = wallets[number].facts & ~0xFF | UInt64(status.rawValue)
   }
 }
 

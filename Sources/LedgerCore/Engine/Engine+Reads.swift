@@ -26,6 +26,8 @@ public struct Wallet: Hashable, Sendable {
   public var available: Amount
   /// Sum of the open holds.
   public var held: Amount
+  /// What may happen with it.
+  public var status: Wallets.Status
   /// The event that opened it.
   public var opened: EventNumber
 }
@@ -115,6 +117,39 @@ extension Engine {
     }
   }
 
+  /// The wallets of an agent, the newest first, from `before` on, at most 100; empty where there is no
+  /// such agent. O(wallets of the agent that are newer than those).
+  public func wallets(
+    of agent: AgentNumber, before: WalletNumber? = nil
+  ) async throws(LedgerFailure) -> [Wallet] {
+    try await read { ledger in
+      var found: [Wallet] = []
+      var next = ledger.wallets.newest(of: agent)
+      while found.count < 100, let wallet = ledger.wallet(next) {
+        if before.map({ next < $0 }) ?? true { found.append(wallet) }
+        next = ledger.wallets.wallets[next].previous
+      }
+      return found
+    }
+  }
+
+  /// What was refunded of each of these payments so far; zero where nothing was. O(payments).
+  public func refunded(
+    of payments: [EventNumber]
+  ) async throws(LedgerFailure) -> [Amount] {
+    try await read { ledger in payments.map { ledger.refunds.refunded(of: $0).amount } }
+  }
+
+  /// Everything that is paused now.
+  public func pauses() async throws(LedgerFailure) -> [Pauses.Scope] {
+    try await read { ledger in ledger.pauses.all }
+  }
+
+  /// The fee schedule that counts now, and its number.
+  public func feeSchedule() async throws(LedgerFailure) -> (ScheduleNumber, Fees.Terms) {
+    try await read { ledger in (ledger.fees.current, ledger.fees.terms(ledger.fees.current)) }
+  }
+
   /// All assets, by number. There are a handful.
   public func assets() async throws(LedgerFailure) -> [Asset] {
     try await read { ledger in
@@ -151,6 +186,6 @@ extension Ledger {
     return Wallet(
       number: number, agent: row.agent, tenant: identity.agents[row.agent].tenant,
       asset: asset(row.asset), available: Amount(units: row.available),
-      held: Amount(units: row.held), opened: row.opened)
+      held: Amount(units: row.held), status: row.status, opened: row.opened)
   }
 }

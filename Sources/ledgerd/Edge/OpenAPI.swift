@@ -161,6 +161,7 @@ enum OpenAPI {
       ]
     case .id(let kind):
       return ["type": "string", "pattern": .string("^\(kind.prefix)_[0-9a-z]{26}$")]
+    case .ids(let kind): return ["type": "array", "items": schema(.id(kind))]
     case .label:
       return [
         "type": "string", "minLength": .number("1"), "maxLength": .number("255"),

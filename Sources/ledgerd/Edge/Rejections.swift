@@ -129,7 +129,7 @@ extension Rejection {
     case .selfPayment: "Pay to another wallet; payer and payee are the same."
     case .currencyDiffers: "Use wallets of one currency, and name that one or none."
     case .insufficientFunds:
-      "Pay less or add funds; with the fee this takes \(asked), and \(limit) is available."
+      "Send less or add funds; with its fee this takes \(asked), and \(limit) is available."
     case .scheduleNotFound: "Check the fee schedule; there is none of this number."
     case .scheduleInvalid: "Send terms within their bounds, the minimum not above the maximum."
     case .scheduleInPast: "Choose a begin that is not in the past."

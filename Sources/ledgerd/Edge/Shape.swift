@@ -1,3 +1,4 @@
+import Foundation
 import LedgerCore
 
 /// What a value may be: said once, checked by the reader and told by the OpenAPI document.
@@ -6,6 +7,8 @@ enum Shape: Sendable, Equatable {
   case text(bytes: ClosedRange<Int>, lines: Bool = false)
   /// One of ours, such as `wallet_…`.
   case id(TextIds.Kind)
+  /// Several of them.
+  case ids(TextIds.Kind)
   /// The caller's own: printable ASCII, 1 to 255 bytes.
   case label
   /// A decimal above zero, as a number or a string, read exactly.
@@ -44,10 +47,12 @@ struct Property: Sendable, Equatable {
   }
 
   /// An amount of an answer, and its text beside it.
-  static func amount(_ name: String, _ about: String) -> [Property] {
+  static func amount(_ name: String, isRequired: Bool = true, _ about: String) -> [Property] {
     [
-      Property(name, .number, about),
-      Property(name + "_text", .decimal, "The same, for readers whose numbers are doubles."),
+      Property(name, .number, isRequired: isRequired, about),
+      Property(
+        name + "_text", .decimal, isRequired: isRequired,
+        "The same, for readers whose numbers are doubles."),
     ]
   }
 }
@@ -138,6 +143,22 @@ extension Field where Value == Bool? {
   static func flag(_ name: String, _ about: String) -> Field {
     Field(Property(name, .flag, isRequired: false, about)) { reader throws(JSONError) in
       try reader.optionalBool(name)
+    }
+  }
+}
+
+extension Field where Value == Timestamp? {
+  /// A moment in UTC such as `2026-05-01T09:30:00Z`, in whole seconds.
+  static func time(_ name: String, _ about: String) -> Field {
+    Field(Property(name, .time, isRequired: false, about)) { reader throws(JSONError) in
+      guard let text = try reader.optionalString(name, bytes: 0...255) else { return nil }
+      guard let date = try? Date(text, strategy: .iso8601),
+        let seconds = UInt64(exactly: date.timeIntervalSince1970.rounded(.down)),
+        seconds < UInt64.max / 1_000_000_000
+      else {
+        throw reader.error(.outOfRange, name, "send a time in UTC such as 2026-05-01T09:30:00Z")
+      }
+      return Timestamp(nanoseconds: seconds * 1_000_000_000)
     }
   }
 }

@@ -13,7 +13,24 @@ enum AgentRoutes {
   static let currency = Field.currency(
     "currency", "What the agent's wallet holds; USD where it is not said.")
 
-  static let all = [register]
+  static let agentId: Field<String> = Field.id("agent_id", .agent, "The agent.").required()
+
+  static let all = [register, find]
+
+  static let find = Route(
+    method: .get, path: "/v1/agents/{agent_id}", name: "agent",
+    summary: "Says who an agent is, to itself and to operators.",
+    who: .holders([.apiKey, .secretKey, .operatorKey]), parameters: [agentId],
+    answer: [
+      Property("id", .id(.agent), "The agent."),
+      Property("name", .text(bytes: 1...255), "Its name."),
+      Property("operator", .text(bytes: 1...255), isRequired: false, "Whose agent it is."),
+      Property("tenant_id", .id(.tenant), "The same, as pauses name it."),
+      Property("wallet_id", .id(.wallet), "Its first wallet."),
+      Property("metadata", .object(byteCountMax: 16_384), isRequired: false, "As it was sent."),
+      Property("created_at", .time, "When the agent was registered."),
+    ], errors: [.agentNotFound],
+    handle: { call throws(Problem) in try await find(call) })
 
   static let register = Route(
     method: .post, path: "/v1/agents", name: "registerAgent",
@@ -39,6 +56,38 @@ enum AgentRoutes {
 
   /// In place of a secret that is not shown a second time.
   static let alreadyShown = "already_shown"
+
+  private static func find(_ call: Call) async throws(Problem) -> Answer {
+    let backend = call.backend
+    let number = backend.ids.number(.agent, call[agentId]).map { AgentNumber($0) } ?? .none
+    let isOwn = call.holder.actor.isStaff || call.holder.actor.agent == number
+    let found = try await backend.read { () throws(LedgerFailure) in
+      isOwn ? try await backend.engine.agent(number) : nil
+    }
+    guard let agent = found,
+      let event = try await backend.read({ () throws(LedgerFailure) in
+        try backend.engine.event(agent.registered)
+      })
+    else {
+      var problem = Problem(Refusal(.agentNotFound), event: .none, isReplay: false, in: nil)
+      problem.field = agentId.property.name
+      throw problem
+    }
+    let text = try await backend.read { () throws(LedgerFailure) in
+      try backend.engine.text(of: agent.registered) ?? []
+    }
+    var members = Members()
+    members.id("id", .agent, number.rawValue, backend.ids)
+    members.string("name", text.first ?? "")
+    members.string("operator", text.count > 1 && !text[1].isEmpty ? text[1] : nil)
+    members.id("tenant_id", .tenant, agent.tenant.rawValue, backend.ids)
+    members.id("wallet_id", .wallet, agent.wallet.rawValue, backend.ids)
+    if text.count > 2, let metadata = try? JSONValue.parse(Array(text[2].utf8)) {
+      members.value("metadata", metadata)
+    }
+    members.time("created_at", event.header.time)
+    return Answer(members.json)
+  }
 
   private static func register(_ call: Call) async throws(Problem) -> Answer {
     let backend = call.backend

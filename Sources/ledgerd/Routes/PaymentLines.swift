@@ -145,7 +145,7 @@ private struct PlainAnswers {
   mutating func write(
     _ said: PlainPayment, _ event: Recorded, isReplay: Bool, to bytes: inout [UInt8]
   ) {
-    guard case .payment(.completed(let payment)) = event.event else {
+    guard let payment = event.event.payment else {
       preconditionFailure("paying ends in another event")
     }
     let scale = said.asset.scale
@@ -153,7 +153,10 @@ private struct PlainAnswers {
     ids.append(.payment, event.number.rawValue, to: &bytes)
     write(payment.amount, scale, Self.amount, Self.amountText, to: &bytes)
     write(payment.fee, scale, Self.fee, Self.feeText, to: &bytes)
-    write(payment.amount + payment.fee, scale, Self.total, Self.totalText, to: &bytes)
+    write(payment.debited, scale, Self.total, Self.totalText, to: &bytes)
+    if payment.side == .payee {
+      write(payment.credited, scale, Self.credited, Self.creditedText, to: &bytes)
+    }
     bytes.append(contentsOf: piece(of: said.asset))
     bytes.append(contentsOf: lines[said.from])
     bytes.append(contentsOf: Self.to)
@@ -207,6 +210,8 @@ private struct PlainAnswers {
   private static let feeText = Array(",\"fee_text\":\"".utf8)
   private static let total = Array("\",\"total_debited\":".utf8)
   private static let totalText = Array(",\"total_debited_text\":\"".utf8)
+  private static let credited = Array("\",\"total_credited\":".utf8)
+  private static let creditedText = Array(",\"total_credited_text\":\"".utf8)
   private static let to = Array("\",\"to_wallet_id\":\"".utf8)
   private static let createdAt = Array("\",\"created_at\":\"".utf8)
   private static let end = Array("Z\"}\n".utf8)

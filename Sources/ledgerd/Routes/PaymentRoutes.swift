@@ -24,7 +24,7 @@ enum PaymentRoutes {
   static let limit = Field.whole("limit", 1...100, "At most so many; 20 where it is not said.")
   static let cursor = Field.id("cursor", .cursor, "The next_cursor of the page before.")
 
-  static let all = [pay, batch, list, find]
+  static let all = [pay, batch, list, find, RefundRoutes.refund]
 
   static let pay = Route(
     method: .post, path: "/v1/payments", name: "pay",
@@ -35,6 +35,7 @@ enum PaymentRoutes {
     errors: [
       .walletNotFound, .payeeNotFound, .selfPayment, .currencyDiffers, .insufficientFunds,
       .invalidAmount, .invalidCurrency, .invalidRecipient, .settlementNotConfigured,
+      .walletFrozen, .walletClosed, .payeeClosed, .feeTakesAll, .paused,
     ],
     handle: { call throws(Problem) in try await pay(call) })
 
@@ -100,7 +101,7 @@ enum PaymentRoutes {
       description: call[description])
   }
 
-  private static func recipient(_ call: Call) throws(Problem) -> Payments.Recipient {
+  static func recipient(_ call: Call) throws(Problem) -> Payments.Recipient {
     let preparation = call.backend.engine.preparation
     switch (call[toWallet], call[toExternal]) {
     case (let wallet?, nil):
@@ -127,9 +128,11 @@ enum PaymentRoutes {
       try backend.engine.event(number)
     }
     guard let event, let payment = event.event.payment,
-      try await backend.isParty(call.holder, to: payment)
+      try await backend.isParty(call.holder, payment.payer, payment.payee)
     else { throw notFound }
-    return Answer(try await backend.view(of: event, payment).json(backend.ids))
+    var view = try await backend.view(of: event, payment)
+    view.refunded = try await backend.refunded(of: [number])[0]
+    return Answer(view.json(backend.ids))
   }
 
   // MARK: - List
@@ -140,33 +143,17 @@ enum PaymentRoutes {
 
   private static func list(_ call: Call) async throws(Problem) -> Answer {
     let backend = call.backend
-    let wallet: WalletFacts
-    if let text = call[walletId] {
-      wallet = try await backend.wallet(
-        text, seenBy: call.holder, field: walletId.property.name)
-    } else {
-      guard call.holder.wallet.isSome else {
-        throw Problem(
-          .missingField, field: walletId.property.name,
-          "In \"wallet_id\", say whose payments; an operator has no wallet.")
-      }
-      wallet = try await backend.wallet(
-        call.holder.wallet, seenBy: call.holder, field: walletId.property.name)
-    }
-    var before: EventNumber?
-    if let text = call[cursor] {
-      guard let number = backend.ids.number(.cursor, text) else {
-        throw Problem(
-          .invalidId, field: cursor.property.name,
-          "In \"cursor\", send the next_cursor of the page before, unchanged.")
-      }
-      before = EventNumber(number)
-    }
-    let (events, next) = try await payments(
-      of: wallet.number, before: before, limit: call[limit] ?? 20, backend)
+    let wallet = try await wallet(of: call, walletId)
+    let (events, next) = try await events(
+      of: wallet.number, before: try start(call), limit: call[limit] ?? 20, backend
+    ) { $0.payment != nil }
+    let refunded = try await backend.refunded(of: events.map(\.number))
     var rows: [JSONValue] = []
-    for (event, payment) in events {
-      rows.append(try await backend.view(of: event, payment).json(backend.ids))
+    for (event, refunded) in zip(events, refunded) {
+      guard let payment = event.event.payment else { continue }
+      var view = try await backend.view(of: event, payment)
+      view.refunded = refunded
+      rows.append(view.json(backend.ids))
     }
     var members = Members()
     members.value("payments", .array(rows))
@@ -174,11 +161,38 @@ enum PaymentRoutes {
     return Answer(members.json)
   }
 
-  /// The payments among a wallet's events, and before which event the next page begins.
-  private static func payments(
-    of wallet: WalletNumber, before: EventNumber?, limit: Int, _ backend: Backend
-  ) async throws(Problem) -> ([(Recorded, Payments.Payment)], next: EventNumber?) {
-    var found: [(Recorded, Payments.Payment)] = []
+  /// The wallet whose things are listed: the one that `field` names, or the agent's own.
+  static func wallet(
+    of call: Call, _ field: Field<String?>
+  ) async throws(Problem) -> WalletFacts {
+    let name = field.property.name
+    if let text = call[field] {
+      return try await call.backend.wallet(text, seenBy: call.holder, field: name)
+    }
+    guard call.holder.wallet.isSome else {
+      throw Problem(
+        .missingField, field: name, "In \"\(name)\", say whose; an operator has no wallet.")
+    }
+    return try await call.backend.wallet(call.holder.wallet, seenBy: call.holder, field: name)
+  }
+
+  /// Before which event the page that is asked for begins.
+  static func start(_ call: Call) throws(Problem) -> EventNumber? {
+    guard let text = call[cursor] else { return nil }
+    guard let number = call.backend.ids.number(.cursor, text) else {
+      throw Problem(
+        .invalidId, field: cursor.property.name,
+        "In \"cursor\", send the next_cursor of the page before, unchanged.")
+    }
+    return EventNumber(number)
+  }
+
+  /// A wallet's events that are `wanted`, and before which event the next page begins.
+  static func events(
+    of wallet: WalletNumber, before: EventNumber?, limit: Int, _ backend: Backend,
+    wanted: (Event) -> Bool
+  ) async throws(Problem) -> ([Recorded], next: EventNumber?) {
+    var found: [Recorded] = []
     var before = before
     var entryCount = 0
     while entryCount < entryCountMax {
@@ -186,11 +200,10 @@ enum PaymentRoutes {
       let page = try await backend.view { () throws(ProjectionFailure) in
         try await backend.projections.timeline(of: .wallet(wallet), before: start, limit: limit)
       }
-      for event in page.events {
-        guard let payment = event.event.payment else { continue }
+      for event in page.events where wanted(event.event) {
         // One more than asked for is there, so the page has a successor.
-        if found.count == limit { return (found, found.last?.0.number) }
-        found.append((event, payment))
+        if found.count == limit { return (found, found.last?.number) }
+        found.append(event)
       }
       guard let next = page.next else { return (found, nil) }
       before = next
@@ -210,6 +223,10 @@ struct PaymentView: Sendable {
   /// The external label it went to, if it did.
   private let label: String?
   private let description: String?
+  /// The reservation that it was captured from, if it was.
+  private let reservation: EventNumber?
+  /// What of it was refunded so far.
+  var refunded = Amount.zero
 
   /// The event is that of a payment.
   init(_ event: Recorded, asset: Asset, label: String?, description: String?) {
@@ -221,6 +238,11 @@ struct PaymentView: Sendable {
     self.asset = asset
     self.label = label
     self.description = description
+    if case .reservation(.captured(let capture)) = event.event {
+      reservation = capture.reservation
+    } else {
+      reservation = nil
+    }
   }
 
   static let internalRail = "internal"
@@ -228,7 +250,9 @@ struct PaymentView: Sendable {
   static let properties =
     [
       Property("id", .id(.payment), "The payment."),
-      Property("status", .choice(["completed"]), "On the internal rail always complete at once."),
+      Property(
+        "status", .choice(Payments.Status.allCases.map(\.word)),
+        "Complete at once on the internal rail; then what went back of it."),
       Property("currency", .currency, "Of all its amounts."),
       Property("rail", .choice([internalRail]), "How it settled."),
       Property("from_wallet_id", .id(.wallet), "Who paid."),
@@ -237,10 +261,16 @@ struct PaymentView: Sendable {
       Property(
         "description", .text(bytes: 0...1_000, lines: true), isRequired: false,
         "As the payer gave it."),
+      Property(
+        "reservation_id", .id(.reservation), isRequired: false,
+        "What it was captured from, if it was."),
       Property("created_at", .time, "When it was recorded."),
-    ] + Property.amount("amount", "What the payee got.")
-    + Property.amount("fee", "What the payer paid on top.")
-    + Property.amount("total_debited", "What the payer paid: amount and fee.")
+    ] + Property.amount("amount", "What it is of.")
+    + Property.amount("fee", "What the payer paid on top, or what was taken from the payee.")
+    + Property.amount("total_debited", "What the payer paid.")
+    + Property.amount(
+      "total_credited", isRequired: false, "What the payee got, where the fee was taken from it.")
+    + Property.amount("refunded", isRequired: false, "What went back of it, if anything did.")
 
   func json(_ ids: TextIds) -> JSONValue {
     var members = Members()
@@ -250,10 +280,12 @@ struct PaymentView: Sendable {
 
   func write(to members: inout Members, _ ids: TextIds) {
     members.id("id", .payment, header.number.rawValue, ids)
-    members.string("status", "completed")
+    members.string("status", Payments.Status(payment.amount, refunded: refunded).word)
     members.amount("amount", payment.amount, of: asset)
     members.amount("fee", payment.fee, of: asset)
-    members.amount("total_debited", payment.amount + payment.fee, of: asset)
+    members.amount("total_debited", payment.debited, of: asset)
+    if payment.side == .payee { members.amount("total_credited", payment.credited, of: asset) }
+    if refunded > .zero { members.amount("refunded", refunded, of: asset) }
     members.string("currency", asset.code.description)
     switch payment.rail {
     case .internal: members.string("rail", Self.internalRail)
@@ -264,35 +296,61 @@ struct PaymentView: Sendable {
     case .external: members.string("to_external", label)
     }
     members.string("description", description)
+    if let reservation { members.id("reservation_id", .reservation, reservation.rawValue, ids) }
     members.time("created_at", header.time)
+  }
+}
+
+extension Payments.Status {
+  /// As answers say it. Public and stable.
+  var word: String {
+    switch self {
+    case .completed: "completed"
+    case .partiallyRefunded: "partially_refunded"
+    case .refunded: "refunded"
+    }
   }
 }
 
 extension Backend {
   /// Whether whoever asks is payer or payee, or staff.
-  fileprivate func isParty(
-    _ principal: Principal, to payment: Payments.Payment
+  func isParty(
+    _ principal: Principal, _ payer: WalletNumber, _ payee: Payments.Payee
   ) async throws(Problem) -> Bool {
-    var parties = [payment.payer]
-    if case .wallet(let payee) = payment.payee { parties.append(payee) }
+    var parties = [payer]
+    if case .wallet(let payee) = payee { parties.append(payee) }
     for party in parties {
       if let wallet = try await facts(of: party), principal.maySee(wallet) { return true }
     }
     return false
   }
 
-  /// A payment with the texts that stand beside it.
+  /// A payment with the texts that stand beside it; those of a capture are its reservation's.
   func view(
     of event: Recorded, _ payment: Payments.Payment
   ) async throws(Problem) -> PaymentView {
     let asset = try await assets.asset(payment.asset)
-    return try await read { () throws(LedgerFailure) in
+    var described = event.number
+    if case .reservation(.captured(let capture)) = event.event { described = capture.reservation }
+    let texts = try await texts(of: described, payment.payee)
+    return PaymentView(event, asset: asset, label: texts.label, description: texts.description)
+  }
+
+  /// The label that was paid, if one was, and the description beside an event.
+  func texts(
+    of event: EventNumber, _ payee: Payments.Payee
+  ) async throws(Problem) -> (label: String?, description: String?) {
+    try await read { () throws(LedgerFailure) in
       var label: String?
-      if case .external(let number) = payment.payee, let payee = try await engine.payee(number) {
+      if case .external(let number) = payee, let payee = try await engine.payee(number) {
         label = try engine.text(of: payee.registered)?.first
       }
-      return PaymentView(
-        event, asset: asset, label: label, description: try engine.text(of: event.number)?.first)
+      return (label, try engine.text(of: event)?.first)
     }
+  }
+
+  /// What was refunded of each of these payments so far.
+  func refunded(of payments: [EventNumber]) async throws(Problem) -> [Amount] {
+    try await read { () throws(LedgerFailure) in try await engine.refunded(of: payments) }
   }
 }

@@ -62,5 +62,6 @@ enum SystemRoutes {
 /// What is served on the public port.
 enum PublicRoutes {
   static let all: [Route] =
-    AgentRoutes.all + WalletRoutes.all + PaymentRoutes.all + SystemRoutes.all
+    AgentRoutes.all + WalletRoutes.all + PaymentRoutes.all + ReservationRoutes.all
+    + FeeRoutes.all + PauseRoutes.all + SystemRoutes.all
 }

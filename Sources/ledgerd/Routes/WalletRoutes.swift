@@ -15,7 +15,17 @@ enum WalletRoutes {
 
   static let faucet = "test_faucet"
 
-  static let all = [fund, balance]
+  static let agentId = Field.id(
+    "agent_id", .agent, "Whose; needed from an operator, and else one's own.")
+  static let toWallet = Field.id(
+    "to_wallet_id", .wallet,
+    "Which other wallet of the agent's takes what is left; less than any rail carries may be "
+      + "given up.")
+  static let reason = Field.text("reason", bytes: 0...1_000, lines: true, "Why, for people.")
+  static let opened = Field.currency(
+    "currency", "What it will hold, for ever; USD where it is not said.")
+
+  static let all = [fund, balance, open, list, find, freeze, unfreeze, close, reopen]
 
   static let fund = Route(
     method: .post, path: "/v1/wallets/{wallet_id}/fund", name: "fundWallet",
