@@ -59,7 +59,7 @@ import Testing
     #expect(try Self.table("### Rejections") == Dictionary(uniqueKeysWithValues: names))
   }
 
-  @Test func `the page lists every role, credential kind and rail`() throws {
+  @Test func `the page lists every role, credential kind, rail and purpose`() throws {
     #expect(
       try Self.table("### Roles")
         == Dictionary(
@@ -74,6 +74,12 @@ import Testing
       try Self.table("### Rails")
         == Dictionary(
           uniqueKeysWithValues: Rail.allCases.map { (String($0.rawValue), "\($0)") }))
+    #expect(
+      try Self.table("### Purposes")
+        == Dictionary(
+          uniqueKeysWithValues: Reservations.Purpose.allCases.map {
+            (String($0.rawValue), "\($0)")
+          }))
   }
 
   @Test func `the page states the sizes that the code has`() throws {

@@ -29,11 +29,15 @@ enum Samples {
   static func terms(_ random: inout SplitMix64) -> Fees.Terms {
     Fees.Terms(
       flat: random.amount(), basisPoints: UInt32(random.below(10_001)), min: random.amount(),
-      max: random.amount())
+      max: random.amount(), side: side(&random), isFeeRefunded: random.below(2) == 0)
+  }
+
+  private static func side(_ random: inout SplitMix64) -> Fees.Side {
+    random.below(2) == 0 ? .payer : .payee
   }
 
   static func event(_ random: inout SplitMix64) -> Event {
-    switch random.below(6) {
+    switch random.below(9) {
     case 0:
       .genesis(
         .opened(
@@ -42,6 +46,9 @@ enum Samples {
     case 2: .identity(identity(&random))
     case 3: .wallet(wallet(&random))
     case 4: .payment(payment(&random))
+    case 5: .reservation(reservation(&random))
+    case 6: .refund(refund(&random))
+    case 7: .pause(pause(&random))
     default: .fee(fee(&random))  // not ours: a random number
     }
   }
@@ -73,8 +80,22 @@ enum Samples {
   }
 
   private static func wallet(_ random: inout SplitMix64) -> Wallets.Event {
-    switch random.below(3) {
+    switch random.below(8) {
     case 0: .opened(wallet: number(&random), agent: number(&random), asset: number(&random))
+    case 2: .frozen(wallet: number(&random))
+    case 3: .unfrozen(wallet: number(&random))
+    case 4:
+      .closed(
+        wallet: number(&random), to: number(&random), amount: random.amount(),
+        asset: number(&random))
+    case 5:
+      .reopened(
+        wallet: number(&random), agent: number(&random), amount: random.amount(),
+        asset: number(&random))
+    case 6:
+      .setAside(
+        wallet: number(&random), agent: number(&random), amount: random.amount(),
+        asset: number(&random))
     case 1: .funded(wallet: number(&random), amount: random.amount(), asset: number(&random))
     default:  // not ours: a random number
       .assetAdded(
@@ -89,12 +110,67 @@ enum Samples {
         payee: number(&random), tenant: number(&random), asset: number(&random),
         label: random.wide())
     }
-    return .completed(
-      Payments.Payment(
-        amount: random.amount(), fee: random.amount(), payer: number(&random),
-        payee: random.below(2) == 0 ? .wallet(number(&random)) : .external(number(&random)),
-        schedule: ScheduleNumber(random.next() >> 32), asset: AssetNumber(random.next() >> 48),
-        rail: Rail.allCases[random.below(Rail.allCases.count)]))
+    return .completed(paid(&random))
+  }
+
+  /// A fee on the payee's side leaves him something.
+  private static func paid(_ random: inout SplitMix64) -> Payments.Payment {
+    let (amount, other) = (random.amount(), random.amount())
+    let isPayee = random.below(2) == 0 && amount != other
+    return Payments.Payment(
+      amount: isPayee ? max(amount, other) : amount, fee: isPayee ? min(amount, other) : other,
+      payer: number(&random), payee: payee(&random),
+      schedule: ScheduleNumber(random.next() >> 32), asset: AssetNumber(random.next() >> 48),
+      rail: rail(&random), side: isPayee ? .payee : .payer)
+  }
+
+  private static func payee(_ random: inout SplitMix64) -> Payments.Payee {
+    random.below(2) == 0 ? .wallet(number(&random)) : .external(number(&random))
+  }
+
+  private static func rail(_ random: inout SplitMix64) -> Rail {
+    Rail.allCases[random.below(Rail.allCases.count)]
+  }
+
+  private static func reservation(_ random: inout SplitMix64) -> Reservations.Event {
+    switch random.below(4) {
+    case 0:
+      .reserved(
+        Reservations.Hold(
+          amount: random.amount(), fee: random.amount(), payer: number(&random),
+          payee: payee(&random), deadline: Timestamp(nanoseconds: random.next()),
+          slot: number(&random), schedule: ScheduleNumber(random.next() >> 32),
+          asset: AssetNumber(random.next() >> 48), purpose: .hold,
+          isMultiple: random.below(2) == 0))
+    case 1:
+      .captured(
+        Reservations.Capture(
+          payment: paid(&random), released: random.amount(), reservation: number(&random),
+          slot: number(&random), isLast: random.below(2) == 0))
+    case 2: .released(end(&random))
+    default:  // not ours: a random number
+      .expired(end(&random), effective: Timestamp(nanoseconds: random.next()))
+    }
+  }
+
+  private static func end(_ random: inout SplitMix64) -> Reservations.End {
+    Reservations.End(
+      amount: random.amount(), payer: number(&random), reservation: number(&random),
+      slot: number(&random), asset: number(&random))
+  }
+
+  private static func refund(_ random: inout SplitMix64) -> Refunds.Event {
+    .completed(
+      Refunds.Refund(
+        amount: random.amount(), fee: random.amount(), payment: number(&random),
+        payer: number(&random), payee: payee(&random), asset: AssetNumber(random.next() >> 48),
+        rail: rail(&random), side: side(&random)))
+  }
+
+  private static func pause(_ random: inout SplitMix64) -> Pauses.Event {
+    let scopes: [Pauses.Scope] = [.ledger, .tenant(number(&random)), .rail(rail(&random))]
+    let scope = scopes[random.below(3)]
+    return random.below(2) == 0 ? .paused(scope) : .resumed(scope)
   }
 
   private static func fee(_ random: inout SplitMix64) -> Fees.Event {

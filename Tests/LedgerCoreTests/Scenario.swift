@@ -87,6 +87,16 @@ enum Scenario {
     return ledger
   }
 
+  /// The event that a command names, among those that are given.
+  fileprivate static func named(_ command: Command, _ history: [Event]) -> Recorded? {
+    let index = Int(command.named.rawValue) - 1
+    guard history.indices.contains(index) else { return nil }
+    let header = Header(
+      number: command.named, time: Timestamp(nanoseconds: UInt64(index + 1) * 1_000_000_000),
+      actor: .ledger)
+    return Recorded(header: header, event: history[index])
+  }
+
   fileprivate static func history(_ given: [Event]) -> [Event] {
     if case .genesis? = given.first { return given }
     return [genesis] + given
@@ -97,12 +107,13 @@ enum Scenario {
 func expect(
   given: [Event] = Scenario.agents, when command: Command, by actor: Actor,
   at now: Timestamp = Scenario.now, then events: [Event], texts: [Decision.Text]? = nil,
-  sourceLocation: SourceLocation = #_sourceLocation
+  answer: Int? = nil, sourceLocation: SourceLocation = #_sourceLocation
 ) {
   var ledger = Scenario.ledger(after: given)
   var decision = Decision()
+  let named = Scenario.named(command, Scenario.history(given))
   do throws(Refusal) {
-    try ledger.decide(command, by: actor, at: now, into: &decision)
+    try ledger.decide(command, by: actor, about: named, at: now, into: &decision)
   } catch {
     Issue.record("refused: \(error)", sourceLocation: sourceLocation)
     return
@@ -114,6 +125,7 @@ func expect(
     decidedTexts.append(decision.text(index))
   }
   #expect(decided == events, sourceLocation: sourceLocation)
+  #expect(decision.answer == answer ?? events.count - 1, sourceLocation: sourceLocation)
   if let texts { #expect(decidedTexts == texts, sourceLocation: sourceLocation) }
   let history = Scenario.history(given)
   for (index, event) in decided.enumerated() {
@@ -142,8 +154,9 @@ func refusal(
 ) -> Refusal? {
   let ledger = Scenario.ledger(after: given)
   var decision = Decision()
+  let named = Scenario.named(command, Scenario.history(given))
   do throws(Refusal) {
-    try ledger.decide(command, by: actor, at: now, into: &decision)
+    try ledger.decide(command, by: actor, about: named, at: now, into: &decision)
     return nil
   } catch {
     return error
@@ -169,6 +182,23 @@ func expectBooksAgree(
     #expect(
       row.available == books.balance(account, row.asset) && row.available >= 0,
       "wallet \(number)", sourceLocation: sourceLocation)
+    var holds: Int128 = 0
+    ledger.reservations.rows.walk { _, hold in
+      if hold.payer == WalletNumber(number) { holds += hold.held }
+    }
+    #expect(
+      row.held == books.balance(.walletHeld(WalletNumber(number)), row.asset)
+        && row.held == holds,
+      "wallet \(number), held", sourceLocation: sourceLocation)
+    #expect(
+      row.status != .closed || row.available == 0, "wallet \(number) is closed",
+      sourceLocation: sourceLocation)
+  }
+  for raw in 1..<ledger.wallets.suspenses.next.rawValue {
+    let row = ledger.wallets.suspenses[Number(raw)]
+    #expect(
+      row.balance == books.balance(.suspense(row.agent), row.asset), "agent \(row.agent)",
+      sourceLocation: sourceLocation)
   }
   for number in 1..<ledger.payments.payees.next.rawValue {
     let row = ledger.payments.payees[PayeeNumber(number)]

@@ -30,7 +30,7 @@ import Testing
     let projections = try scene.open()
     for wallet in [WalletNumber.none, WalletNumber(3), WalletNumber(1 << 40)] {
       #expect(try await projections.balance(of: wallet) == nil)
-      let page = try await projections.timeline(of: wallet, before: nil, limit: 10)
+      let page = try await projections.timeline(of: .wallet(wallet), before: nil, limit: 10)
       #expect(page.events.isEmpty && page.next == nil)
     }
     projections.close()
@@ -83,7 +83,7 @@ import Testing
       scene.pay(0, 1, 1_000), scene.pay(1, 2, 1_000), scene.pay(2, 0, 1_000),
       try scene.pay(0, label: "merchant:demo", 1_000),
     ])
-    let page = try await projections.timeline(of: scene.wallets[0], before: nil, limit: 10)
+    let page = try await projections.timeline(of: .wallet(scene.wallets[0]), before: nil, limit: 10)
     let kinds = page.events.map { recorded -> String in
       switch recorded.event {
       case .wallet(.opened): "opened"
@@ -114,17 +114,17 @@ import Testing
     var seen: [Recorded] = []
     var before: EventNumber?
     repeat {
-      let page = try await projections.timeline(of: wallet, before: before, limit: 13)
+      let page = try await projections.timeline(of: .wallet(wallet), before: before, limit: 13)
       #expect(page.events.count == 13 || page.next == nil)
       seen += page.events
       before = page.next
       _ = try await scene.engine.submit(payments(10))
     } while before != nil
     #expect(seen == whole)
-    let all = try await projections.timeline(of: wallet, before: nil, limit: 5_000)
+    let all = try await projections.timeline(of: .wallet(wallet), before: nil, limit: 5_000)
     #expect(all.events.count > whole.count && all.events.count <= 1_000)
-    #expect(try await projections.timeline(of: wallet, before: nil, limit: 0).events.isEmpty)
-    #expect(try await projections.timeline(of: wallet, before: nil, limit: -1).next == nil)
+    #expect(try await projections.timeline(of: .wallet(wallet), before: nil, limit: 0).events.isEmpty)
+    #expect(try await projections.timeline(of: .wallet(wallet), before: nil, limit: -1).next == nil)
     projections.close()
   }
 
@@ -398,7 +398,7 @@ import Testing
     try await projections.catchUp()
     scene.engine.close()
     await #expect(throws: ProjectionFailure.closed) {
-      _ = try await projections.timeline(of: scene.wallets[0], before: nil, limit: 1)
+      _ = try await projections.timeline(of: .wallet(scene.wallets[0]), before: nil, limit: 1)
     }
     projections.close()
   }
