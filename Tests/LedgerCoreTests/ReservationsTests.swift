@@ -301,7 +301,8 @@ import Testing
     let events = Self.given + [Self.hold(1_000, fee: 4, until: deadline)]
     var ledger = Scenario.ledger(after: events)
     #expect(ledger.due(at: Timestamp(nanoseconds: deadline.nanoseconds - 1)) == nil)
-    let event = try #require(ledger.due(at: deadline))
+    let due = ledger.due(at: deadline)
+    let event = try #require(due)
     #expect(event == .reservation(.expired(Self.end(1_004), effective: deadline)))
     let header = Header(
       number: EventNumber(UInt64(events.count + 2)), time: deadline, actor: .ledger)

@@ -43,6 +43,57 @@ import Testing
     #expect(try world.timeline(1) == [3, 2, 1])
   }
 
+  @Test func `a hold moves from available to held, and its capture and rest out of it`() throws {
+    let world = try World(given: [.opened(1, in: 1), .opened(2, in: 1), .funded(1, 500)])
+    try world.when(.reserved(1, to: 2, 100, fee: 4))
+    #expect(try world.balance(1)?.available.units == 396)
+    #expect(try world.balance(1)?.held.units == 104)
+    try world.when(.captured(1, to: 2, 50, fee: 2, released: 52, reservation: 4))
+    #expect(try world.balance(1)?.available.units == 448)
+    #expect(try world.balance(1)?.held.units == 0)
+    #expect(try world.balance(2)?.available.units == 50)
+    #expect(try world.timeline(1) == [5, 4, 3, 1])
+    #expect(try world.timeline(2) == [5, 2])
+  }
+
+  /// What is about an event is on that event's own timeline, page by page.
+  @Test func `captures are on the timeline of their reservation, refunds on their payment's`()
+    throws
+  {
+    let world = try World(given: [.opened(1, in: 1), .opened(2, in: 1), .funded(1, 500)])
+    try world.when(.reserved(1, to: 2, 100, fee: 0))
+    for _ in 0..<3 {
+      try world.when(.captured(1, to: 2, 10, fee: 0, released: 0, reservation: 4, isLast: false))
+    }
+    try world.when(.refunded(2, to: 1, 5, of: 6))
+    try world.when(.refunded(2, to: 1, 5, of: 6))
+    let made = TimelineOwner.event(EventNumber(4))
+    #expect(try world.page(of: made, before: nil, limit: 9).events == [7, 6, 5])
+    #expect(try world.page(of: made, before: nil, limit: 2).hasMore)
+    #expect(try world.page(of: made, before: 6, limit: 9).events == [5])
+    let payment = TimelineOwner.event(EventNumber(6))
+    #expect(try world.page(of: payment, before: nil, limit: 9).events == [9, 8])
+    #expect(try world.page(of: payment, before: 9, limit: 9).events == [8])
+    #expect(try world.page(of: .event(EventNumber(5)), before: nil, limit: 9).events.isEmpty)
+  }
+
+  @Test func `what is set aside and what is dust have accounts of their own`() throws {
+    let world = try World(given: [.opened(1, in: 1), .funded(1, 500)])
+    let (wallet, agent, asset) = (WalletNumber(1), AgentNumber(1), AssetNumber(1))
+    try world.when(
+      .wallet(.setAside(wallet: wallet, agent: agent, amount: Amount(units: 493), asset: asset)))
+    try world.when(
+      .wallet(.closed(wallet: wallet, to: .none, amount: Amount(units: 7), asset: asset)))
+    #expect(try world.account(.suspense(agent)) == 493)
+    #expect(try world.account(.dust) == 7)
+    try world.when(
+      .wallet(.reopened(wallet: wallet, agent: agent, amount: Amount(units: 493), asset: asset)))
+    #expect(try world.account(.suspense(agent)) == 0)
+    #expect(try world.balance(1)?.available.units == 493)
+    try world.when(.wallet(.frozen(wallet: wallet)))
+    #expect(try world.timeline(1) == [6, 5, 4, 3, 2, 1])
+  }
+
   @Test func `what concerns no wallet changes the position only`() throws {
     let world = try World(given: [.opened(1, in: 1)])
     try world.when(.fee(.began(schedule: ScheduleNumber(1), effective: .none)))
@@ -96,7 +147,7 @@ import Testing
     for asset in [1, 2, 65_535] as [UInt64] {
       let accounts: [Account] = [
         .faucet, .feeIncome(.internal), .external(PayeeNumber(1)),
-        .external(PayeeNumber(1 << 44 - 1)),
+        .external(PayeeNumber(1 << 44 - 1)), .suspense(AgentNumber(1)), .dust,
       ]
       for account in accounts {
         let key = account.rowKey(in: AssetNumber(asset))
@@ -359,16 +410,22 @@ private final class World {
   func page(
     _ wallet: UInt64, before: UInt64?, limit: Int
   ) throws -> (events: [UInt64], hasMore: Bool) {
-    var touched: Touched?
+    try page(of: .wallet(WalletNumber(wallet)), before: before, limit: limit)
+  }
+
+  func page(
+    of owner: TimelineOwner, before: UInt64?, limit: Int
+  ) throws -> (events: [UInt64], hasMore: Bool) {
+    var index: Int?
     if let before, before >= 1, before <= history.count {
       var postings = Postings()
       history[Int(before) - 1].postings(into: &postings)
-      touched = Touched(history[Int(before) - 1], postings)
+      index = Touched(history[Int(before) - 1], postings).index(of: owner)
     }
     let before = before.map { EventNumber($0) }
     let page = try look { fold, transaction throws(StorageError) in
       let beginning = try fold.timeline(
-        of: WalletNumber(wallet), before: before, touched: touched, limit: limit, transaction)
+        of: owner, before: before, index: index, limit: limit, transaction)
       return try Timelines.page(beginning, before: before, limit: limit, transaction)
     }
     return (page.events.map(\.rawValue), page.hasMore)
@@ -417,5 +474,43 @@ extension Event {
           amount: Amount(units: units), fee: Amount(units: fee), payer: WalletNumber(payer),
           payee: payee, schedule: ScheduleNumber(1), asset: AssetNumber(asset),
           rail: .internal)))
+  }
+
+  fileprivate static func reserved(
+    _ payer: UInt64, to payee: UInt64, _ units: Int128, fee: Int128
+  ) -> Event {
+    .reservation(
+      .reserved(
+        Reservations.Hold(
+          amount: Amount(units: units), fee: Amount(units: fee), payer: WalletNumber(payer),
+          payee: .wallet(WalletNumber(payee)), deadline: Timestamp(nanoseconds: 9),
+          slot: ReservationSlot(1), schedule: ScheduleNumber(1), asset: AssetNumber(1),
+          purpose: .hold, isMultiple: true)))
+  }
+
+  fileprivate static func captured(
+    _ payer: UInt64, to payee: UInt64, _ units: Int128, fee: Int128, released: Int128,
+    reservation: UInt64, isLast: Bool = true
+  ) -> Event {
+    .reservation(
+      .captured(
+        Reservations.Capture(
+          payment: Payments.Payment(
+            amount: Amount(units: units), fee: Amount(units: fee), payer: WalletNumber(payer),
+            payee: .wallet(WalletNumber(payee)), schedule: ScheduleNumber(1),
+            asset: AssetNumber(1), rail: .internal),
+          released: Amount(units: released), reservation: EventNumber(reservation),
+          slot: ReservationSlot(1), isLast: isLast)))
+  }
+
+  fileprivate static func refunded(
+    _ payee: UInt64, to payer: UInt64, _ units: Int128, of payment: UInt64
+  ) -> Event {
+    .refund(
+      .completed(
+        Refunds.Refund(
+          amount: Amount(units: units), fee: .zero, payment: EventNumber(payment),
+          payer: WalletNumber(payer), payee: .wallet(WalletNumber(payee)), asset: AssetNumber(1),
+          rail: .internal, side: .payer)))
   }
 }

@@ -123,7 +123,8 @@ import Testing
     #expect(seen == whole)
     let all = try await projections.timeline(of: .wallet(wallet), before: nil, limit: 5_000)
     #expect(all.events.count > whole.count && all.events.count <= 1_000)
-    #expect(try await projections.timeline(of: .wallet(wallet), before: nil, limit: 0).events.isEmpty)
+    #expect(
+      try await projections.timeline(of: .wallet(wallet), before: nil, limit: 0).events.isEmpty)
     #expect(try await projections.timeline(of: .wallet(wallet), before: nil, limit: -1).next == nil)
     projections.close()
   }
