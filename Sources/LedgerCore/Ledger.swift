@@ -194,8 +194,8 @@ public struct Ledger: ~Copyable {
 
   deinit { undo.destroy() }
 
-  /// Decides a command: events, or a refusal. Pure; `now` is the first event's time, and `named` the
-  /// event of ``Command/named``, where the command names one that there is.
+  /// Decides a command: events, or a refusal. Pure; `now` is the first event's time, and `named`
+  /// the event of ``Command/named``, where the command names one that there is.
   @inline(__always)
   func decide(
     _ command: Command, by actor: Actor, about named: Recorded? = nil, at now: Timestamp,

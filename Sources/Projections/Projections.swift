@@ -158,8 +158,8 @@ public final class Projections: Sendable {
   /// The most events of one ``TimelinePage``.
   public static let timelineCountMax = 1_000
 
-  /// The events that touched a wallet, or that are about an event, newest first. Empty where there is
-  /// no such wallet or event, or none about it.
+  /// The events that touched a wallet, or that are about an event, newest first. Empty where there
+  /// is no such wallet or event, or none about it.
   ///
   /// Waits and throws as ``balance(of:)``.
   /// - `before`: only events older than this one; a page's ``TimelinePage/next`` to go on.

@@ -1,7 +1,7 @@
 public import LedgerCore
 
-/// Timelines: every event that touched a wallet, or is about an earlier event, as chains through one
-/// append-only list of entries.
+/// Timelines: every event that touched a wallet, or is about an earlier event, as chains through
+/// one append-only list of entries.
 ///
 ///     newest of a timeline ─▶ entry ─▶ previous entry of that timeline ─▶ … ─▶ 0
 ///
@@ -176,15 +176,18 @@ extension Event {
     }
   }
 
-  /// A wallet that it changes although nothing need move.
+  /// A wallet that it concerns although nothing need move there.
   var changedWallet: WalletNumber? {
     switch self {
+    case .reservation(.reserved(let hold)):
+      if case .wallet(let payee) = hold.payee { return payee }
+      return nil
     case .wallet(.frozen(let wallet)), .wallet(.unfrozen(let wallet)),
       .wallet(.closed(let wallet, _, _, _)), .wallet(.reopened(let wallet, _, _, _)):
-      wallet
+      return wallet
     case .wallet(.opened), .wallet(.funded), .wallet(.assetAdded), .wallet(.setAside), .identity,
       .genesis, .refusal, .payment, .fee, .reservation, .refund, .pause:
-      nil
+      return nil
     }
   }
 
@@ -270,8 +273,8 @@ extension Timelines {
     return try reader.entry(number, transaction)
   }
 
-  /// The entry at place `index` among those of `event`, or `nil` where it has none: its first is found
-  /// by bisection.
+  /// The entry at place `index` among those of `event`, or `nil` where it has none: its first is
+  /// found by bisection.
   private func entry(
     _ index: Int, of event: EventNumber, _ reader: inout EntryReader, from newest: UInt64,
     _ transaction: Transaction

@@ -58,7 +58,10 @@ import Testing
     var rows: [Int] = []
     Ledger().withBytes { _, rowByteCount in rows.append(rowByteCount) }
     #expect(Ledger.layout == 2)
-    #expect(rows == [32, 16, 48, 16, 32, 64, 32, 64, 64, 8, 40, 8, 8])
+    #expect(
+      rows == [
+        32, 16, 48, 16, 32, 64, 32, 8, 32, 64, 64, 8, 112, 8, 48, 24, 8, 40, 8, 8,
+      ])
   }
 
   private func expectDense<Row: BitwiseCopyable>(

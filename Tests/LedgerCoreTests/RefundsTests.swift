@@ -121,7 +121,7 @@ import Testing
     let schedule = ScheduleNumber(2)
     let events =
       Scenario.agents + [
-        Scenario.funded(Scenario.annWallet, 10_000),
+        Scenario.funded(Scenario.annWallet, 10_000), Scenario.funded(Scenario.bobWallet, 10),
         .fee(
           .set(
             schedule: schedule,
@@ -143,6 +143,7 @@ import Testing
   func `a fee that is given back in parts sums to the fee`(side: Fees.Side) {
     let (events, payment) = Self.withFee(1_000, fee: 10, side: side)
     let parts: [(units: Int128, fee: Int128)] = [(333, 3), (333, 3), (334, 4)]
+    // Where the payee bore the fee, he has less than the payment to give back.
     var given = events
     for part in parts {
       let event = Self.refunded(part.units, fee: part.fee, of: payment, side: side)

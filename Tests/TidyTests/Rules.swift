@@ -244,7 +244,7 @@ extension Rule {
   }
 
   private static let storageTypes = [
-    "Table", "Index", "Bitset", "Timers",
+    "Table", "Slab", "Index", "Bitset", "Timers",
     "Int", "Int8", "Int16", "Int32", "Int64", "Int128",
     "UInt", "UInt8", "UInt16", "UInt32", "UInt64", "UInt128",
   ]
@@ -258,7 +258,7 @@ extension Rule {
           file.tokens[property].line,
           """
           \(file.text(property + 1)) could not be undone with its unit; state is made of Table, \
-          Index, Bitset, Timers and plain numbers, each with its type written
+          Slab, Index, Bitset, Timers and plain numbers, each with its type written
           """)
       }
     }

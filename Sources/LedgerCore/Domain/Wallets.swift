@@ -222,8 +222,8 @@ public enum Wallets {
       UInt128(asset.rawValue) << 64 | UInt128(agent.rawValue)
     }
 
-    /// Takes `units` from what is available. Decide refused what a wallet cannot cover, so a negative
-    /// balance here means the log is not the one we wrote.
+    /// Takes `units` from what is available. Decide refused what a wallet cannot cover, so a
+    /// negative balance here means the log is not the one we wrote.
     @inline(__always)
     mutating func debit(_ units: Int128, from number: WalletNumber) {
       let left = wallets[number].available - units

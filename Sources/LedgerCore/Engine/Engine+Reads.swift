@@ -117,8 +117,8 @@ extension Engine {
     }
   }
 
-  /// The wallets of an agent, the newest first, from `before` on, at most 100; empty where there is no
-  /// such agent. O(wallets of the agent that are newer than those).
+  /// The wallets of an agent, the newest first, from `before` on, at most 100; empty where there is
+  /// no such agent. O(wallets of the agent that are newer than those).
   public func wallets(
     of agent: AgentNumber, before: WalletNumber? = nil
   ) async throws(LedgerFailure) -> [Wallet] {

@@ -192,21 +192,18 @@ struct Sequencer: ~Copyable {
     // Applies the decision's events, and writes them behind the batch; its answer carries the key.
     let answer = decision.answer
     precondition(answer >= 0, "a command that is not refused has an event")
-    for place in 0..<answer {
-      _ = record(decision[place], by: actor, key: nil, text: text(place, index, requests))
-    }
-    let header = record(decision[answer], by: actor, key: key, text: text(answer, index, requests))
-    for place in answer + 1..<decision.count {
-      _ = record(decision[place], by: actor, key: nil, text: text(place, index, requests))
+    var header = Header(number: batch.next, time: now, actor: actor)
+    for place in 0..<decision.count {
+      let (event, text) = (decision[place], text(place, index, requests))
+      let recorded = record(event, by: actor, key: place == answer ? key : nil, text: text)
+      if place == answer { header = recorded }
     }
     return .done(Recorded(header: header, event: decision[answer]), isReplay: false)
   }
 
   /// The event of this number, if there is one. Mutating in name only, as ``known(_:)``.
   private mutating func event(_ number: EventNumber) throws(StorageError) -> Recorded? {
-    guard number < batch.next, let parts = try frame(of: number) else { return nil }
-    return Recorded(
-      header: Header(number: number, time: parts.time, actor: parts.actor), event: parts.event)
+    number < batch.next ? try frame(of: number)?.recorded(number) : nil
   }
 
   @inline(__always)
@@ -288,44 +285,6 @@ struct Sequencer: ~Copyable {
     return outcomes
   }
 
-  /// The answer to a unit of which keys were used before; `nil` where none was.
-  private mutating func knownUnit(_ requests: [Request]) throws(StorageError) -> [Outcome]? {
-    var seen: Set<UInt128> = []
-    var known: [Outcome?] = []
-    for request in requests {
-      guard let key = request.key else {
-        known.append(nil)
-        continue
-      }
-      guard seen.insert(key.fingerprint).inserted else {
-        known.append(.refused(Refusal(.idempotencyConflict), event: .none, isReplay: false))
-        continue
-      }
-      known.append(try self.known(key))
-    }
-    let isConflict = { (outcome: Outcome?) in outcome?.refusal?.reason == .idempotencyConflict }
-    let refused = known.firstIndex(where: isConflict) ?? known.firstIndex { $0?.refusal != nil }
-    if let refused, let outcome = known[refused] {
-      return Self.others(requests.count, but: refused, outcome)
-    }
-    let done = known.compactMap { $0 }
-    if done.isEmpty { return nil }
-    guard done.count == requests.count else {
-      let differ = Outcome.refused(Refusal(.linkedKeysDiffer), event: .none, isReplay: false)
-      return requests.map { _ in differ }
-    }
-    return done
-  }
-
-  /// One command's own answer; for all others, that a command of their unit was refused.
-  private static func others(_ count: Int, but index: Int, _ outcome: Outcome) -> [Outcome] {
-    let refusal = Refusal(.linkedCommandRefused)
-    var outcomes = [Outcome](
-      repeating: .refused(refusal, event: .none, isReplay: false), count: count)
-    outcomes[index] = outcome
-    return outcomes
-  }
-
   // MARK: - Idempotency
 
   /// What became of the request that used this key before: its outcome again, or for another
@@ -335,7 +294,7 @@ struct Sequencer: ~Copyable {
   /// closure that captures it, copies all of it first in Swift 6.3: 3,624 bytes a command, 90 ns.
   /// Retry with 6.4, and look for large `memcpy` in ``perform(_:of:inUnit:)``.
   @inline(__always)
-  private mutating func known(_ key: IdempotencyKey) throws(StorageError) -> Outcome? {
+  mutating func known(_ key: IdempotencyKey) throws(StorageError) -> Outcome? {
     var search = keys.search(key.fingerprint)
     while let number = keys.next(&search) {
       if let outcome = try outcome(of: number, key) { return outcome }
@@ -373,8 +332,7 @@ struct Sequencer: ~Copyable {
     if case .refusal(.recorded(let refusal, _)) = parts.event {
       return .refused(refusal, event: number, isReplay: true)
     }
-    let header = Header(number: number, time: parts.time, actor: parts.actor)
-    return .done(Recorded(header: header, event: parts.event), isReplay: true)
+    return .done(parts.recorded(number), isReplay: true)
   }
 
   // MARK: - Timers

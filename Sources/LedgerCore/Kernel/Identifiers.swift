@@ -68,8 +68,8 @@ public typealias TenantNumber = Number<Kinds.Tenant>
 public typealias OperatorNumber = Number<Kinds.Operator>
 /// A credential's number.
 public typealias CredentialNumber = Number<Kinds.Credential>
-/// The row that an open reservation has in the state. Used again once it is free; the reservation's own
-/// number is that of the event that made it.
+/// The row that an open reservation has in the state. Used again once it is free; the reservation's
+/// own number is that of the event that made it.
 public typealias ReservationSlot = Number<Kinds.ReservationSlot>
 /// An external payee's number.
 public typealias PayeeNumber = Number<Kinds.Payee>

@@ -142,10 +142,7 @@ final class EventLog: Sendable {
       for index in skip..<header.count where events.count < limit {
         let number = EventNumber(header.first.rawValue + UInt64(index))
         let parts = try Frame.decode(try Block.frame(index, of: header, in: bytes))
-        events.append(
-          Recorded(
-            header: Header(number: number, time: parts.time, actor: parts.actor),
-            event: parts.event))
+        events.append(parts.recorded(number))
       }
       return events.count < limit
     }

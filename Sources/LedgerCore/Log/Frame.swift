@@ -78,6 +78,11 @@ enum Frame {
     var event: Event
     /// Where the body lies in the frame; empty where there is none.
     var body: Range<Int>
+
+    /// The event with its header, of which the frame does not have the number.
+    func recorded(_ number: EventNumber) -> Recorded {
+      Recorded(header: Header(number: number, time: time, actor: actor), event: event)
+    }
   }
 
   /// Takes a frame apart; refuses what this version did not write.
