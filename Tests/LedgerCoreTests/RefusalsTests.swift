@@ -50,7 +50,9 @@ import Testing
   func `only what a retry could flip is recorded`(reason: Rejection) {
     let recorded: Set<Rejection> = [
       .agentNameTaken, .credentialTaken, .assetExists, .fundingCapExceeded, .insufficientFunds,
-      .scheduleInPast,
+      .scheduleInPast, .walletFrozen, .walletClosed, .walletOpen, .walletInUse, .walletNotEmpty,
+      .payeeClosed, .feeTakesAll, .reservationEnded, .captureExceedsHold, .refundExceedsPayment,
+      .alreadySettled, .alreadyPaused, .notPaused,
     ]
     #expect(reason.isRecorded == recorded.contains(reason))
     let refusal = Refusal(reason)

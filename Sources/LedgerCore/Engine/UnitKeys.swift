@@ -1,4 +1,5 @@
-/// What a linked unit is answered where its keys were used before, or one of its commands is refused.
+/// What a linked unit is answered where its keys were used before, or one of its commands is
+/// refused.
 extension Sequencer {
   /// The answer to a unit of which keys were used before; `nil` where none was.
   mutating func knownUnit(_ requests: [Request]) throws(StorageError) -> [Outcome]? {
