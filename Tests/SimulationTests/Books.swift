@@ -9,27 +9,37 @@ struct Mismatch: Error, CustomStringConvertible {
   }
 }
 
+/// An account and the asset in which its balance is.
+struct Place: Hashable {
+  var account: Account
+  var asset: AssetNumber
+}
+
 /// What the log alone says: balances by following every event through `Event.postings`, and the
 /// invariants that hold after each (`reliability.md` 4).
 struct Books {
   struct Sum {
-    var account: Account
-    var asset: AssetNumber
+    var place: Place
     var debits: Int128 = 0
     var credits: Int128 = 0
 
     /// As the account's normal side has it.
-    var balance: Int128 { account.isDebitNormal ? debits - credits : credits - debits }
+    var balance: Int128 { place.account.isDebitNormal ? debits - credits : credits - debits }
   }
 
   private(set) var sums: [Sum] = []
   private(set) var last: Header?
+  private var lives = Lives()
+  /// What the last event credited to a closed wallet, so that the next one must set it aside.
+  private var stray: (wallet: WalletNumber, units: Int128)?
   /// Whose external payee each is, from payee 1.
   private var payeeTenants: [TenantNumber] = []
 
   /// Takes the next event, and says what is not so after it.
   mutating func follow(_ recorded: Recorded) throws(Mismatch) {
     try follow(recorded.header)
+    try lives.follow(recorded)
+    try follow(stray: recorded)
     if case .payment(.payeeRegistered(let payee, let tenant, _, _)) = recorded.event {
       payeeTenants.append(tenant)
       guard payee.rawValue == UInt64(payeeTenants.count) else {
@@ -40,11 +50,29 @@ struct Books {
     recorded.event.postings(into: &postings)
     for index in 0..<postings.count { try post(postings[index], recorded) }
     try check(recorded)
+    try checkWallets(recorded)
   }
 
-  /// What `account` holds in `asset`, as its normal side has it.
-  func balance(_ account: Account, _ asset: AssetNumber) -> Int128 {
-    sums.first { $0.account == account && $0.asset == asset }?.balance ?? 0
+  /// What the account holds, as its normal side has it.
+  func balance(_ place: Place) -> Int128 {
+    sums.first { $0.place == place }?.balance ?? 0
+  }
+
+  /// Every wallet's two balances, every payee and everything that is set aside.
+  var places: [Place] {
+    var places: Set<Place> = []
+    for (index, wallet) in lives.wallets.enumerated() {
+      let number = WalletNumber(UInt64(index + 1))
+      places.insert(Place(account: .walletAvailable(number), asset: wallet.asset))
+      places.insert(Place(account: .walletHeld(number), asset: wallet.asset))
+    }
+    for sum in sums {
+      switch sum.place.account {
+      case .external, .suspense: places.insert(sum.place)
+      case .walletAvailable, .walletHeld, .faucet, .feeIncome, .dust: break
+      }
+    }
+    return Array(places)
   }
 
   /// The account's name in the chart (`accounting.md` 3).
@@ -52,6 +80,9 @@ struct Books {
     switch account {
     case .faucet: return "Assets:Rail:Faucet"
     case .walletAvailable(let wallet): return "Liabilities:Wallet:\(wallet):Available"
+    case .walletHeld(let wallet): return "Liabilities:Wallet:\(wallet):Held"
+    case .suspense(let agent): return "Liabilities:Suspense:\(agent)"
+    case .dust: return "Income:Dust"
     case .feeIncome(let rail): return "Income:Fees:\(rail)"
     case .external(let payee):
       guard payee.isSome, payee.rawValue <= UInt64(payeeTenants.count) else {
@@ -76,30 +107,60 @@ struct Books {
     guard posting.amount > .zero, posting.debit != posting.credit, posting.asset.isSome else {
       throw Mismatch("\(posting) moves nothing, in \(recorded)")
     }
-    sums[place(of: posting.debit, posting.asset)].debits += posting.amount.units
-    sums[place(of: posting.credit, posting.asset)].credits += posting.amount.units
+    sums[index(posting.debit, posting.asset)].debits += posting.amount.units
+    sums[index(posting.credit, posting.asset)].credits += posting.amount.units
   }
 
-  private mutating func place(of account: Account, _ asset: AssetNumber) -> Int {
-    if let place = sums.firstIndex(where: { $0.account == account && $0.asset == asset }) {
-      return place
-    }
-    sums.append(Sum(account: account, asset: asset))
+  private mutating func index(_ account: Account, _ asset: AssetNumber) -> Int {
+    let place = Place(account: account, asset: asset)
+    if let index = sums.firstIndex(where: { $0.place == place }) { return index }
+    sums.append(Sum(place: place))
     return sums.count - 1
+  }
+
+  /// What came to a closed wallet is set aside by the very next event, and nothing else is.
+  private mutating func follow(stray recorded: Recorded) throws(Mismatch) {
+    var aside: (wallet: WalletNumber, units: Int128)?
+    if case .wallet(.setAside(let wallet, _, let amount, _)) = recorded.event {
+      aside = (wallet, amount.units)
+    }
+    guard aside?.wallet == stray?.wallet, aside?.units == stray?.units else {
+      throw Mismatch("\(stray as Any) is to be set aside before \(recorded)")
+    }
+    stray = nil
+  }
+
+  /// A wallet holds what its open reservations do; a closed one has nothing, unless its money is
+  /// about to be set aside.
+  private mutating func checkWallets(_ recorded: Recorded) throws(Mismatch) {
+    for sum in sums {
+      switch sum.place.account {
+      case .walletHeld(let wallet):
+        guard sum.balance == lives.held(wallet) else {
+          throw Mismatch(
+            "\(wallet) holds \(sum.balance), not \(lives.held(wallet)), after \(recorded)")
+        }
+      case .walletAvailable(let wallet):
+        guard sum.balance != 0, lives.status(wallet) == .closed else { continue }
+        guard stray == nil else { throw Mismatch("two closed wallets have money: \(recorded)") }
+        stray = (wallet, sum.balance)
+      case .faucet, .external, .feeIncome, .suspense, .dust: continue
+      }
+    }
   }
 
   /// In each asset debits equal credits; no account is below zero.
   private func check(_ recorded: Recorded) throws(Mismatch) {
     var differences: [(asset: AssetNumber, units: Int128)] = []
     for sum in sums {
-      guard sum.balance >= 0 || sum.account.mayBeNegative else {
-        throw Mismatch("\(sum.account) is below zero: \(sum.balance), after \(recorded)")
+      guard sum.balance >= 0 || sum.place.account.mayBeNegative else {
+        throw Mismatch("\(sum.place.account) is below zero: \(sum.balance), after \(recorded)")
       }
       let units = sum.debits - sum.credits
-      if let place = differences.firstIndex(where: { $0.asset == sum.asset }) {
+      if let place = differences.firstIndex(where: { $0.asset == sum.place.asset }) {
         differences[place].units += units
       } else {
-        differences.append((sum.asset, units))
+        differences.append((sum.place.asset, units))
       }
     }
     for difference in differences where difference.units != 0 {

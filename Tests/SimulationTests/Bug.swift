@@ -14,6 +14,39 @@ enum Bug: String, CaseIterable, Sendable {
   case externalPayeeIsSharedByTenants
   case externalPayeeIsSharedByAssets
   case textIsOfTheNextEvent
+  case closedWalletIsPaid
+  case frozenWalletPays
+  case feeMayTakeAll
+  // Reservations
+  case captureTakesTheFeeTwice
+  case partsBearFeesOfTheirOwn
+  case captureUsesTheScheduleOfNow
+  case capturesExceedTheHold
+  case endForgetsTheFee
+  case payeeSideHoldsTheFee
+  case holdExpiresOneLate
+  // Refunds
+  case refundMayBeOneMore
+  case refundForgetsEarlierOnes
+  case refundedFeeRoundsUp
+  case refundedFeesAreNotCumulative
+  case refundUsesTheScheduleOfNow
+  case payerGetsEveryFee
+  case payerMayRefund
+  case frozenPayeeMayRefund
+  // Wallets that are stopped and ended
+  case walletWithHoldsIsClosed
+  case anybodyMayInherit
+  case dustMayBeOneMore
+  case reopenForgetsTheSuspense
+  case closedWalletKeepsCredits
+  case closedWalletIsFunded
+  case setAsideAnswers
+  // Pauses
+  case ledgerPauseIsIgnored
+  case tenantPauseIsIgnored
+  case resumeResumesEverything
+  case restartForgetsPauses
   // Funding
   case capIsIgnored
   case capIsOneLess

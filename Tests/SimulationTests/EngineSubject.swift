@@ -141,11 +141,27 @@ struct EngineSubject: Subject {
     _ = try await engine.isLive()
   }
 
-  func balance(of wallet: WalletNumber) async throws -> Int128 {
-    guard let balance = try await engine.balance(of: wallet) else {
-      throw Mismatch("there is no wallet \(wallet)")
+  /// Read in one look, so that all are of one moment.
+  func balances(of places: [Place]) async throws -> [Int128] {
+    if places.isEmpty { return [] }
+    let books = try await engine.books()
+    return try places.map { place in
+      switch place.account {
+      case .walletAvailable(let wallet): try Self.pick(wallet, of: books.wallets).available.units
+      case .walletHeld(let wallet): try Self.pick(wallet, of: books.wallets).held.units
+      case .external(let payee): try Self.pick(payee, of: books.payees).balance.units
+      case .suspense(let agent):
+        books.suspenses.first { $0.agent == agent && $0.asset == place.asset }?.balance.units ?? 0
+      case .faucet, .feeIncome, .dust: throw Mismatch("the ledger keeps no \(place.account)")
+      }
     }
-    return balance.units
+  }
+
+  private static func pick<Kind, Row>(_ number: Number<Kind>, of rows: [Row]) throws -> Row {
+    guard number.isSome, number.rawValue <= UInt64(rows.count) else {
+      throw Mismatch("there is no \(Row.self) \(number)")
+    }
+    return rows[Int(number.rawValue) - 1]
   }
 
   func events(from number: EventNumber) throws -> [Recorded] {
@@ -205,6 +221,18 @@ extension EngineSubject {
     }
     let codes = try await engine.assets().map(\.code)
     guard codes == model.assets else { throw Mismatch("the assets are \(codes)") }
+    let scales = try await engine.assets().map(\.scale)
+    guard scales == model.scales.map(Int.init) else { throw Mismatch("the scales are \(scales)") }
+    try await compareTimers(model)
+  }
+
+  /// A reservation that ended has no row and no timer any more.
+  private func compareTimers(_ model: NaiveLedger) async throws {
+    let counts = try await engine.read { [$0.reservations.rows.count, $0.timers.count] }
+    let openCount = model.reservations.count(where: \.isOpen)
+    guard counts == [openCount, model.timers.count] else {
+      throw Mismatch("rows and timers are \(counts), not \([openCount, model.timers.count])")
+    }
   }
 
   private func compareTexts(_ model: NaiveLedger) throws {
@@ -225,10 +253,14 @@ extension EngineSubject {
       }
       guard wallet.number == number, wallet.agent.rawValue == expected.agent,
         wallet.tenant.rawValue == model.agents[Int(expected.agent) - 1].tenant,
-        wallet.asset.number == expected.asset, wallet.held == .zero,
+        wallet.asset.number == expected.asset,
+        wallet.held.units == model.held(index),
         wallet.available.units == model.available(index),
         wallet.opened == expected.opened
       else { throw Mismatch("\(wallet) is not \(expected)") }
+      let status = try await engine.read { $0.wallets.wallets[number].status }
+      guard status == expected.status
+      else { throw Mismatch("\(wallet) is \(status), not \(expected.status)") }
     }
     for number in [0, UInt64(model.wallets.count + 1), .max] {
       let wallet = try await engine.wallet(WalletNumber(number))

@@ -8,6 +8,7 @@ extension Generator {
       preconditionFailure("each kind has a weight")
     }
     let broken = dice.isOne(in: swarm.brokenOneIn) ? 1 + dice.below(3) : 0
+    if let (command, actor) = goOn(model) { return (command, actor) }
     switch kind {
     case .registerAgent: return registerAgent(model, broken)
     case .registerOperator: return registerOperator(model, broken)
@@ -19,6 +20,14 @@ extension Generator {
     case .pay: return pay(model, broken, isExternal: false)
     case .payExternal: return pay(model, broken, isExternal: true)
     case .setFees: return setFees(model, broken)
+    case .reserve: return reserve(model, broken)
+    case .capture: return capture(model, broken)
+    case .release: return release(model, broken)
+    case .refund: return refund(model, broken)
+    case .freeze: return freeze(model, broken)
+    case .close: return close(model, broken)
+    case .reopen: return reopen(model, broken)
+    case .pause: return pause(model, broken)
     }
   }
 }
@@ -26,10 +35,10 @@ extension Generator {
 // MARK: - Payments
 
 extension Generator {
-  private mutating func pay(
+  mutating func pay(
     _ model: NaiveLedger, _ broken: Int, isExternal: Bool
   ) -> (Command, Actor) {
-    let payer = dice.below(model.wallets.count)
+    let payer = payer(model)
     var from = WalletNumber(UInt64(payer + 1))
     var actor = Actor.agent(AgentNumber(model.wallets[payer].agent))
     let payees = model.wallets.indices.filter {
@@ -60,15 +69,28 @@ extension Generator {
     return (.payment(command), actor)
   }
 
-  /// Often near a border: of the fee's rounding, or of what is available.
+  /// Mostly one that may pay and has something.
+  private mutating func payer(_ model: NaiveLedger) -> Int {
+    for _ in 0..<3 {
+      let payer = dice.below(model.wallets.count)
+      if model.wallets[payer].status == .open, model.available(payer) > 0 { return payer }
+    }
+    return dice.below(model.wallets.count)
+  }
+
+  /// Often near a border: of the fee's rounding, of what is available, or of what is so little that
+  /// a wallet may be closed with it.
   private mutating func amount(_ model: NaiveLedger, _ payer: Int) -> Int128 {
     let available = model.available(payer)
-    switch dice.below(6) {
+    switch dice.below(7) {
     case 0: return Int128(1 + dice.below(3))
     case 1: return Int128(249 + dice.below(3))
     case 2: return max(affordable(model, available), 1)
     case 3: return affordable(model, available) + 1
     case 4: return dice.magnitude(to: max(available, 1))
+    case 5:
+      let rest = model.leastAmount(model.wallets[payer].asset) - Int128(dice.below(2))
+      return max(affordable(model, available - rest), 1)
     default: return max(available / Int128(2 + dice.below(20)), 1)
     }
   }
@@ -79,7 +101,11 @@ extension Generator {
     var high = min(max(available, 0), Amount.commandMax.units)
     while low < high {
       let middle = high - (high - low) / 2
-      if middle + model.fee(on: middle) <= available { low = middle } else { high = middle - 1 }
+      if model.debited(middle, model.fee(on: middle)) <= available {
+        low = middle
+      } else {
+        high = middle - 1
+      }
     }
     return low
   }
@@ -89,12 +115,14 @@ extension Generator {
 
 extension Generator {
   private mutating func setFees(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
-    var terms = Fees.Terms(basisPoints: [0, 1, 40, 333, 10_000][dice.below(5)])
+    var terms = Fees.Terms(basisPoints: dice.pick([0, 1, 40, 40, 333, 333, 3_333, 10_000]))
     if dice.isOne(in: 2) { terms.flat = Amount(units: Int128(dice.below(1_000))) }
     if dice.isOne(in: 3) { terms.min = Amount(units: Int128(dice.below(1_000))) }
     if dice.isOne(in: 3) {
       terms.max = Amount(units: terms.min.units + Int128(dice.below(1_000_000)))
     }
+    if dice.isOne(in: 2) { terms.side = .payee }
+    terms.isFeeRefunded = dice.isOne(in: 2)
     // Soon means within one batch or unit, where each event is a nanosecond later than the last.
     let later: [UInt64] = [0, 1, 3, 10, 1_000_000_000, 60_000_000_000, 3_600_000_000_000]
     var begins = dice.isOne(in: 3) ? 0 : model.time + dice.pick(later)
@@ -260,12 +288,12 @@ extension Generator {
 // MARK: - Who and what
 
 extension Generator {
-  private mutating func staff(_ model: NaiveLedger) -> Actor {
+  mutating func staff(_ model: NaiveLedger) -> Actor {
     guard model.operators > 0, dice.isOne(in: 2) else { return .administrator }
     return .operator(OperatorNumber(UInt64(dice.below(model.operators) + 1)))
   }
 
-  private mutating func anybody(_ model: NaiveLedger) -> Actor {
+  mutating func anybody(_ model: NaiveLedger) -> Actor {
     switch dice.below(6) {
     case 0: .anonymous
     case 1: .administrator
@@ -276,7 +304,7 @@ extension Generator {
   }
 
   /// No thing's number, where there are `count`.
-  private mutating func number(beyond count: Int) -> UInt64 {
+  mutating func number(beyond count: Int) -> UInt64 {
     let next = UInt64(count + 1)
     return dice.pick([0, next, next + 1, 65_536, 65_537, 1 << 32 | 1, 1 << 56 | 1, .max])
   }

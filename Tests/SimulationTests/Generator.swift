@@ -77,6 +77,12 @@ struct Generator {
               cap: .commandMax)),
           by: .agent(AgentNumber(UInt64(number)))))
     }
+    // Another wallet, which may be closed and takes over what is left in one that is.
+    for number in 1...swarm.agentCount where dice.isOne(in: 2) {
+      let agent = AgentNumber(UInt64(number))
+      let open = Wallets.Command.open(agent: agent, asset: AssetNumber(UInt64(number % 2 + 1)))
+      requests.append(Request(.wallet(open), by: .agent(agent)))
+    }
     return requests
   }
 }
@@ -133,8 +139,13 @@ extension Generator {
   private mutating func unit(_ model: NaiveLedger) -> [Request] {
     if swarm.hasHugeUnits, dice.isOne(in: 30) { return hugeUnit(model) }
     var requests: [Request] = []
+    if swarm.kinds[Swarm.Kind.reserve.rawValue] > 0, dice.isOne(in: 4) {
+      requests = holdAndEnd(model)
+    }
     let hasRepeats = dice.isOne(in: 4)
-    for _ in 0...dice.below(swarm.sizeMax) {
+    // The longer it is, the likelier that one is refused, and all with it.
+    let size = dice.below(dice.isOne(in: 3) ? swarm.sizeMax : 3)
+    for _ in 0...size {
       requests.append(hasRepeats ? request(model) : fresh(model))
     }
     if dice.isOne(in: 8), let copy = requests.first(where: { $0.key != nil }) {
@@ -189,7 +200,10 @@ extension Generator {
   private mutating func time(_ model: NaiveLedger) -> UInt64 {
     let second: UInt64 = 1_000_000_000
     let minute = 60 * second
-    if let deadline = model.nextTimer?.deadline, dice.isOne(in: 2) {
+    // Either the first or any, which has several expire at once.
+    let timers = model.timers
+    if let first = model.nextTimer, dice.isOne(in: 2) {
+      let deadline = dice.isOne(in: 2) ? first.deadline : dice.pick(timers).deadline
       return deadline - 2 + UInt64(dice.below(4))
     }
     switch dice.below(8) {

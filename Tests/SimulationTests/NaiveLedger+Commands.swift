@@ -1,5 +1,7 @@
 @testable import LedgerCore
 
+/// Payments and reservations are in `NaiveLedger+Payments.swift`, refunds in
+/// `NaiveLedger+Refunds.swift`, what stops wallets and more in `NaiveLedger+Wallets.swift`.
 extension NaiveLedger {
   /// Does the command and records its events, or leaves everything as it is.
   mutating func perform(_ request: Request) throws(Refusal) {
@@ -18,124 +20,42 @@ extension NaiveLedger {
       try issue(key, kind, by: actor)
     case .identity(.revoke(let credential)):
       try revoke(credential, by: actor)
-    case .wallet(.open(let agent, let asset)):
-      try open(agent, asset, by: actor)
-    case .wallet(.fund(let wallet, let amount, let asset, let cap)):
-      try fund(wallet, amount.units, asset, cap: cap.units, by: actor)
-    case .wallet(.addAsset(let code, let scale)):
-      try addAsset(code, scale, by: actor)
+    case .wallet(let command):
+      try perform(command, by: actor, own)
     case .payment(.pay(let from, let to, let amount, let asset, let rail)):
       try pay(from: from, to: to, amount.units, asset, rail, by: actor, own, label: other)
     case .fee(.set(let terms, let begins)):
       try setFees(terms, begins: begins.nanoseconds, by: actor)
+    case .reservation(
+      .reserve(let from, let to, let amount, let asset, let seconds, let isMultiple)):
+      try reserve(
+        from: from, to: to, amount.units, asset, seconds: seconds, isMultiple: isMultiple,
+        by: actor, own, label: other)
+    case .reservation(.capture(let number, let amount, let isLast)):
+      try capture(number, amount?.units, isLast: isLast, by: actor)
+    case .reservation(.release(let number)):
+      try release(number, by: actor)
+    case .refund(.refund(let number, let amount)):
+      try refund(number, amount?.units, by: actor, own)
+    case .pause(.pause(let scope)):
+      try pause(scope, by: actor, own)
+    case .pause(.resume(let scope)):
+      try resume(scope, by: actor, own)
     }
-  }
-}
-
-// MARK: - Payments
-
-extension NaiveLedger {
-  /// The largest amount a command may name: 18 digits before the point, 9 behind it.
-  private static let amountMax: Int128 = 999_999_999_999_999_999_999_999_999
-
-  private func checkRange(_ units: Int128) throws(Refusal) {
-    let asked = Amount(units: units)
-    guard units > 0 else { throw Refusal(.amountNotPositive, asked: asked) }
-    guard units <= Self.amountMax else {
-      throw Refusal(.amountOutOfRange, limit: Amount(units: Self.amountMax), asked: asked)
-    }
-  }
-
-  private mutating func pay(
-    from: WalletNumber, to: Payments.Recipient, _ amount: Int128, _ named: AssetNumber,
-    _ rail: Rail, by actor: Actor, _ text: String?, label: String?
-  ) throws(Refusal) {
-    if bug == .payeeIsCheckedFirst { _ = try payee(to, from: from, nil) }
-    try checkRange(amount)
-    guard let payer = place(from.rawValue, in: wallets.count), mayUse(payer, actor)
-    else { throw Refusal(.walletNotFound) }
-    let asset = wallets[payer].asset
-    let wallet = try payee(to, from: from, asset)
-    guard !named.isSome || named == asset || bug == .namedAssetIsIgnored
-    else { throw Refusal(.currencyDiffers) }
-
-    let fee = fee(on: amount)
-    let available = available(payer)
-    var covered = bug == .feeIsNotCovered ? amount : amount + fee
-    if bug == .balanceIsNeverEmptied { covered += 1 }
-    guard covered <= available else {
-      throw Refusal(
-        .insufficientFunds, limit: Amount(units: available), asked: Amount(units: amount + fee))
-    }
-
-    let toWhom: (account: String, payee: Payments.Payee)
-    if let wallet {
-      toWhom = (Self.wallet(wallet), .wallet(WalletNumber(UInt64(wallet + 1))))
-    } else if case .external(let hash) = to {
-      let tenant = agents[Int(wallets[payer].agent) - 1].tenant
-      let payee = external(hash, of: tenant, asset, actor, label)
-      toWhom = (external(payee), .external(PayeeNumber(UInt64(payee + 1))))
-    } else {
-      preconditionFailure("a payee is a wallet or external")
-    }
-    move(amount, asset, debit: Self.wallet(payer), credit: toWhom.account)
-    move(
-      fee, asset, debit: Self.wallet(payer),
-      credit: bug == .feeGoesToPayee ? toWhom.account : Self.feeIncome)
-    let payment = Payments.Payment(
-      amount: Amount(units: amount), fee: Amount(units: fee), payer: from, payee: toWhom.payee,
-      schedule: ScheduleNumber(UInt64(schedule)), asset: asset, rail: rail)
-    record(.payment(.completed(payment)), by: actor, text)
-  }
-
-  private func mayUse(_ wallet: Int, _ actor: Actor) -> Bool {
-    if isStaff(actor) || bug == .anybodyMayPay { return true }
-    guard let agent = agent(actor) else { return false }
-    return wallets[wallet].agent == UInt64(agent + 1)
-  }
-
-  /// The wallet paid, or `nil` for an external label; `asset` is the payer's.
-  private func payee(
-    _ to: Payments.Recipient, from: WalletNumber, _ asset: AssetNumber?
-  ) throws(Refusal) -> Int? {
-    switch to {
-    case .external(let label):
-      guard label != 0 else { throw Refusal(.payeeNotFound) }
-      return nil
-    case .wallet(let number):
-      guard let wallet = place(number.rawValue, in: wallets.count)
-      else { throw Refusal(.payeeNotFound) }
-      guard number != from || bug == .selfPaymentIsAllowed else { throw Refusal(.selfPayment) }
-      guard asset == nil || wallets[wallet].asset == asset || bug == .payeeAssetIsIgnored
-      else { throw Refusal(.currencyDiffers) }
-      return wallet
-    }
-  }
-
-  /// The payee behind a label, from 0; registered where it is new in this asset to this tenant.
-  private mutating func external(
-    _ label: UInt128, of tenant: UInt64, _ asset: AssetNumber, _ actor: Actor, _ text: String?
-  ) -> Int {
-    let known = payees.firstIndex { payee in
-      payee.label == label
-        && (payee.tenant == tenant || bug == .externalPayeeIsSharedByTenants)
-        && (payee.asset == asset || bug == .externalPayeeIsSharedByAssets)
-    }
-    if let known { return known }
-    payees.append(Payee(tenant: tenant, asset: asset, label: label))
-    let event = Payments.Event.payeeRegistered(
-      payee: PayeeNumber(UInt64(payees.count)), tenant: TenantNumber(tenant), asset: asset,
-      label: label)
-    record(.payment(event), by: actor, text)
-    return payees.count - 1
   }
 }
 
 // MARK: - Fees
 
 extension NaiveLedger {
-  /// The fee that counts now: what is flat and the share, within the bounds.
-  func fee(on amount: Int128) -> Int128 {
+  /// The terms that count now.
+  var terms: Fees.Terms { schedules[schedule - 1].terms }
+
+  /// The fee that counts now.
+  func fee(on amount: Int128) -> Int128 { fee(on: amount, by: schedule) }
+
+  /// The fee by the schedule of this number: what is flat and the share, within the bounds.
+  func fee(on amount: Int128, by schedule: Int) -> Int128 {
     let terms = schedules[schedule - 1].terms
     let fee = terms.flat.units + share(Int128(terms.basisPoints), of: amount)
     if fee < terms.min.units { return terms.min.units }
@@ -168,68 +88,14 @@ extension NaiveLedger {
     guard begins == 0 || begins > time else { throw Refusal(.scheduleInPast) }
 
     let deadline = begins == 0 ? time : begins
-    schedules.append(Schedule(terms: terms, waitsFor: begins == 0 ? nil : begins))
+    let waitsFor = begins == 0 ? nil : begins
+    schedules.append(
+      Schedule(terms: terms, waitsFor: waitsFor, set: EventNumber(UInt64(log.count + 1))))
     let number = ScheduleNumber(UInt64(schedules.count))
     if begins == 0 || bug == .scheduleCountsAtOnce { schedule = schedules.count }
     let moment = Timestamp(nanoseconds: deadline)
     record(.fee(.set(schedule: number, terms: terms, begins: moment)), by: actor)
     if begins == 0 { record(.fee(.began(schedule: number, effective: moment)), by: actor) }
-  }
-}
-
-// MARK: - Wallets and assets
-
-extension NaiveLedger {
-  private mutating func open(
-    _ agent: AgentNumber, _ asset: AssetNumber, by actor: Actor
-  ) throws(Refusal) {
-    guard let owner = place(agent.rawValue, in: agents.count),
-      isStaff(actor) || self.agent(actor) == owner
-    else { throw Refusal(.agentNotFound) }
-    guard place(asset.rawValue, in: assets.count) != nil else { throw Refusal(.assetNotFound) }
-    openWallet(UInt64(owner + 1), asset, by: actor)
-  }
-
-  private mutating func openWallet(_ agent: UInt64, _ asset: AssetNumber, by actor: Actor) {
-    let opened = EventNumber(UInt64(log.count + 1))
-    wallets.append(Wallet(agent: agent, asset: asset, opened: opened))
-    let event = Wallets.Event.opened(
-      wallet: WalletNumber(UInt64(wallets.count)), agent: AgentNumber(agent), asset: asset)
-    record(.wallet(event), by: actor)
-  }
-
-  private mutating func fund(
-    _ number: WalletNumber, _ amount: Int128, _ named: AssetNumber, cap: Int128, by actor: Actor
-  ) throws(Refusal) {
-    guard !livemode else { throw Refusal(.testLedgerOnly) }
-    try checkRange(amount)
-    guard let wallet = place(number.rawValue, in: wallets.count), mayUse(wallet, actor)
-    else { throw Refusal(.walletNotFound) }
-    let asset = wallets[wallet].asset
-    guard !named.isSome || named == asset || bug == .namedAssetIsIgnored
-    else { throw Refusal(.currencyDiffers) }
-    guard amount <= (bug == .capIsOneLess ? cap - 1 : cap) || bug == .capIsIgnored else {
-      throw Refusal(
-        .fundingCapExceeded, limit: Amount(units: cap), asked: Amount(units: amount))
-    }
-    move(amount, asset, debit: Self.faucet, credit: Self.wallet(wallet))
-    let event = Wallets.Event.funded(
-      wallet: number, amount: Amount(units: amount), asset: asset)
-    record(.wallet(event), by: actor)
-  }
-
-  private mutating func addAsset(
-    _ code: AssetCode, _ scale: UInt8, by actor: Actor
-  ) throws(Refusal) {
-    guard isStaff(actor) else { throw Refusal(.notPermitted) }
-    guard AssetCode(code.description)?.bytes == code.bytes, scale <= 18
-    else { throw Refusal(.assetInvalid) }
-    guard !assets.contains(where: { $0.bytes == code.bytes })
-    else { throw Refusal(.assetExists) }
-    assets.append(code)
-    let event = Wallets.Event.assetAdded(
-      asset: AssetNumber(UInt64(assets.count)), code: code, scale: scale)
-    record(.wallet(event), by: actor)
   }
 }
 

@@ -4,7 +4,7 @@
 /// list of entries between named accounts. Written from `accounting.md`, not from `Domain/`; it
 /// shares with the engine the types of commands, events and outcomes, and nothing that counts.
 ///
-/// What it does to a command is in `NaiveLedger+Commands.swift`.
+/// What it does to a command is in `NaiveLedger+Commands.swift` and the files that it names.
 struct NaiveLedger {
   struct Agent {
     var tenant: UInt64
@@ -24,6 +24,7 @@ struct NaiveLedger {
     var agent: UInt64
     var asset: AssetNumber
     var opened: EventNumber
+    var status = Wallets.Status.open
   }
 
   struct Payee {
@@ -36,6 +37,33 @@ struct NaiveLedger {
     var terms: Fees.Terms
     /// The deadline of its timer; `nil` once it has begun.
     var waitsFor: UInt64?
+    /// The event that set it.
+    var set: EventNumber
+  }
+
+  struct Reservation {
+    /// The event that made it.
+    var number: EventNumber
+    var payer: Int
+    var payee: Payments.Payee
+    var amount: Int128
+    /// What of it was captured, without fees.
+    var captured: Int128 = 0
+    /// What is held of amount and fee now.
+    var held: Int128
+    var schedule: Int
+    var deadline: UInt64
+    var slot: Int
+    var isMultiple: Bool
+    var isOpen = true
+  }
+
+  /// A payment that may be refunded, whether it was paid at once or captured.
+  struct Paid {
+    var number: EventNumber
+    var payment: Payments.Payment
+    var refunded: Int128 = 0
+    var feeRefunded: Int128 = 0
   }
 
   struct Entry {
@@ -56,6 +84,8 @@ struct NaiveLedger {
   /// What it gets wrong, if anything.
   let bug: Bug?
   var assets: [AssetCode]
+  /// How many decimals the ledger unit of each asset has.
+  var scales: [UInt8]
   var tenants: [UInt128] = []
   var agents: [Agent] = []
   var operators = 0
@@ -67,6 +97,13 @@ struct NaiveLedger {
   var schedules: [Schedule]
   /// The schedule that counts, from 1.
   var schedule = 1
+  var reservations: [Reservation] = []
+  /// Whether each row for open reservations is free, and which were freed, the last one last.
+  var slotCount = 0
+  var freeSlots: [Int] = []
+  var paid: [Paid] = []
+  /// What is paused now.
+  var pauses: [Pauses.Scope] = []
   var entries: [Entry] = []
   /// Each account's credits less its debits, in the order of first use.
   var sums: [(account: String, asset: AssetNumber, units: Int128)] = []
@@ -82,7 +119,10 @@ struct NaiveLedger {
     self.livemode = livemode
     self.bug = bug
     self.assets = assets
-    schedules = [Schedule(terms: Fees.Terms(basisPoints: 40), waitsFor: nil)]
+    // Every asset of genesis counts in units of 1e-9 (`accounting.md` 2).
+    scales = assets.map { _ in 9 }
+    let terms = Fees.Terms(basisPoints: 40)
+    schedules = [Schedule(terms: terms, waitsFor: nil, set: EventNumber(1))]
     log = [genesis]
     wall = genesis.header.time.nanoseconds
   }
@@ -213,9 +253,14 @@ extension NaiveLedger {
     }
   }
 
-  /// The request is done; its last event answers for it, now and whenever its key comes again.
+  /// The request is done; its last event answers for it, now and whenever its key comes again. What
+  /// is set aside comes after the event that answers.
   private mutating func done(_ request: Request) -> Outcome {
-    remember(.done(log[log.count - 1], isReplay: false), for: request)
+    var answer = log[log.count - 1]
+    if case .wallet(.setAside) = answer.event, bug != .setAsideAnswers {
+      answer = log[log.count - 2]
+    }
+    return remember(.done(answer, isReplay: false), for: request)
   }
 
   /// Records the refusal where it follows from the ledger's state, the request has a key and its
@@ -223,7 +268,9 @@ extension NaiveLedger {
   private mutating func refuse(_ refusal: Refusal, _ request: Request) -> Outcome {
     let follows: [Rejection] = [
       .agentNameTaken, .credentialTaken, .assetExists, .fundingCapExceeded, .insufficientFunds,
-      .scheduleInPast,
+      .scheduleInPast, .walletFrozen, .walletClosed, .walletOpen, .walletInUse, .walletNotEmpty,
+      .payeeClosed, .feeTakesAll, .reservationEnded, .captureExceedsHold, .refundExceedsPayment,
+      .alreadySettled, .alreadyPaused, .notPaused,
     ]
     guard request.key != nil, follows.contains(refusal.reason), bug != .refusalIsNotRecorded else {
       return .refused(refusal, event: .none, isReplay: false)
@@ -278,116 +325,7 @@ extension NaiveLedger {
     if bug == .restartForgetsTimers {
       for schedule in schedules.indices { schedules[schedule].waitsFor = nil }
     }
-  }
-}
-
-// MARK: - Time
-
-extension NaiveLedger {
-  /// When the next event will be recorded: the wall clock's time, but later than the last event.
-  var time: UInt64 {
-    if bug == .recordedTimeGoesBack { return wall }
-    return max(wall, log[log.count - 1].header.time.nanoseconds + 1)
-  }
-
-  mutating func record(_ event: Event, by actor: Actor, _ text: String? = nil) {
-    let number = EventNumber(UInt64(log.count + 1))
-    let header = Header(number: number, time: Timestamp(nanoseconds: time), actor: actor)
-    log.append(Recorded(header: header, event: event))
-    guard let text else { return }
-    let isNext = bug == .textIsOfTheNextEvent
-    texts.append((isNext ? EventNumber(number.rawValue + 1) : number, text))
-  }
-
-  /// The text beside the event of this number.
-  func text(of number: Int) -> String? {
-    texts.first { $0.event.rawValue == UInt64(number) }?.text
-  }
-
-  /// Begins every schedule that is due before the next command, the earliest first.
-  private mutating func fireTimers() {
-    while let (index, deadline) = nextTimer, deadline < time || isDueNow(deadline) {
-      schedules[index].waitsFor = nil
-      schedule = index + 1
-      let event = Fees.Event.began(
-        schedule: ScheduleNumber(UInt64(schedule)), effective: Timestamp(nanoseconds: deadline))
-      record(.fee(event), by: .ledger)
-    }
-  }
-
-  private func isDueNow(_ deadline: UInt64) -> Bool {
-    deadline == time && bug != .timerFiresOneLate
-  }
-
-  /// The waiting schedule with the earliest deadline, of equal ones the one that was set first.
-  var nextTimer: (index: Int, deadline: UInt64)? {
-    var next: (index: Int, deadline: UInt64)?
-    for (index, schedule) in schedules.enumerated() {
-      guard let deadline = schedule.waitsFor else { continue }
-      if bug == .timersFireInOrderOfSetting, next != nil { continue }
-      if let earliest = next?.deadline, earliest <= deadline { continue }
-      next = (index, deadline)
-    }
-    return next
-  }
-}
-
-// MARK: - Accounts
-
-extension NaiveLedger {
-  /// Longest history whose balances are counted from the first entry each time they are asked for.
-  private static let recountedEntryCountMax = 120
-
-  func available(_ wallet: Int) -> Int128 {
-    balance(Self.wallet(wallet), wallets[wallet].asset)
-  }
-
-  /// Credits less debits of an account in an asset.
-  func balance(_ account: String, _ asset: AssetNumber) -> Int128 {
-    let sum = sums.first { $0.account == account && $0.asset == asset }?.units ?? 0
-    if entries.count <= Self.recountedEntryCountMax {
-      precondition(sum == recounted(account, asset))
-    }
-    return sum
-  }
-
-  /// The same, added up from the first entry of the ledger.
-  func recounted(_ account: String, _ asset: AssetNumber) -> Int128 {
-    var sum: Int128 = 0
-    for entry in entries where entry.asset == asset {
-      if entry.debit == account { sum -= entry.units }
-      if entry.credit == account { sum += entry.units }
-    }
-    return sum
-  }
-
-  mutating func move(
-    _ units: Int128, _ asset: AssetNumber, debit: String, credit: String
-  ) {
-    guard units != 0 else { return }
-    entries.append(Entry(debit: debit, credit: credit, asset: asset, units: units))
-    add(-units, to: debit, asset)
-    add(units, to: credit, asset)
-  }
-
-  private mutating func add(_ units: Int128, to account: String, _ asset: AssetNumber) {
-    let place = sums.firstIndex { $0.account == account && $0.asset == asset }
-    if let place {
-      sums[place].units += units
-    } else {
-      sums.append((account, asset, units))
-    }
-  }
-
-  static let faucet = "Assets:Rail:Faucet"
-  static let feeIncome = "Income:Fees:internal"
-
-  /// `wallet` from 0.
-  static func wallet(_ wallet: Int) -> String { "Liabilities:Wallet:\(wallet + 1):Available" }
-
-  /// `payee` from 0.
-  func external(_ payee: Int) -> String {
-    "Liabilities:External:\(payees[payee].tenant):\(payee + 1)"
+    if bug == .restartForgetsPauses { pauses = [] }
   }
 }
 

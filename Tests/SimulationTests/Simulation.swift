@@ -71,7 +71,7 @@ struct Simulation<Tested: Subject> {
     if isDone { model = after }
     try await tick()
     try compareAccounts(books)
-    try await compareWallets(Array(model.wallets.indices))
+    try await compareBalances(books.places)
   }
 
   private mutating func submit(_ jobs: [Job]) async throws {
@@ -86,19 +86,19 @@ struct Simulation<Tested: Subject> {
     let touched = try await tick()
     if stepCount % 16 == 0 {
       try compareAccounts(books)
-      try await compareWallets(Array(model.wallets.indices))
+      try await compareBalances(books.places)
     } else {
-      try await compareWallets(touched)
+      try await compareBalances(touched)
     }
   }
 
-  /// Fires what is due and follows what the log has since the last time; returns the wallets whose
-  /// balances changed.
+  /// Fires what is due and follows what the log has since the last time; returns the accounts whose
+  /// balances changed and that a subject tells.
   @discardableResult
-  private mutating func tick() async throws -> [Int] {
+  private mutating func tick() async throws -> [Place] {
     try await subject.tick()
     model.tick(at: clock.now)
-    var touched: [Int] = []
+    var touched: Set<Place> = []
     let next = EventNumber((books.last?.number.rawValue ?? 0) + 1)
     for recorded in try subject.events(from: next) {
       try compare(recorded)
@@ -106,16 +106,15 @@ struct Simulation<Tested: Subject> {
       var postings = Postings()
       recorded.event.postings(into: &postings)
       for index in 0..<postings.count {
-        for case .walletAvailable(let wallet) in [postings[index].debit, postings[index].credit] {
-          let place = Int(wallet.rawValue) - 1
-          if !touched.contains(place) { touched.append(place) }
-        }
+        let posting = postings[index]
+        touched.insert(Place(account: posting.debit, asset: posting.asset))
+        touched.insert(Place(account: posting.credit, asset: posting.asset))
       }
     }
     guard books.last == model.log[model.log.count - 1].header else {
       throw Mismatch("the log has too few events; next is \(model.log[Int(next.rawValue) - 1])")
     }
-    return touched
+    return books.places.filter { touched.contains($0) }
   }
 }
 
@@ -153,16 +152,16 @@ extension Simulation {
     }
   }
 
-  private func compareWallets(_ wallets: [Int]) async throws {
-    for wallet in wallets {
-      let number = WalletNumber(UInt64(wallet + 1))
-      let expected = model.available(wallet)
-      let followed = books.balance(.walletAvailable(number), model.wallets[wallet].asset)
-      let actual = try await subject.balance(of: number)
+  private func compareBalances(_ places: [Place]) async throws {
+    let balances = try await subject.balances(of: places)
+    for (place, actual) in zip(places, balances) {
+      let name = try books.name(place.account)
+      let expected = model.balance(name, place.asset)
+      let followed = books.balance(place)
       guard actual == expected, followed == expected else {
         throw Mismatch(
           """
-          wallet \(number) has \(actual) by the ledger, \(followed) by the postings,
+          \(name) has \(actual) by the ledger, \(followed) by the postings,
           \(expected) by the model
           """)
       }
@@ -175,10 +174,10 @@ extension Simulation {
       throw Mismatch("\(books.sums.count) accounts by the postings, not \(model.sums.count)")
     }
     for sum in books.sums {
-      let name = try books.name(sum.account)
-      let expected = model.recounted(name, sum.asset)
-      guard sum.credits - sum.debits == expected, expected == model.balance(name, sum.asset)
-      else {
+      let name = try books.name(sum.place.account)
+      let asset = sum.place.asset
+      let expected = model.recounted(name, asset)
+      guard sum.credits - sum.debits == expected, expected == model.balance(name, asset) else {
         throw Mismatch("\(name) has \(sum.balance) by the postings, not \(expected)")
       }
     }
@@ -195,7 +194,7 @@ extension Simulation {
       throw Mismatch("the log ends at \(again.last?.number ?? .none), not \(model.log.count)")
     }
     try compareAccounts(again)
-    try await compareWallets(Array(model.wallets.indices))
+    try await compareBalances(again.places)
     try await subject.compare(with: model)
   }
 }

@@ -9,8 +9,8 @@ protocol Subject {
   mutating func submit(_ job: Job, during fault: DiskFault) async throws -> [Outcome]?
   /// Fires the timers that are due, as the engine does where it has nothing else to do.
   mutating func tick() async throws
-  /// What the wallet has available.
-  func balance(of wallet: WalletNumber) async throws -> Int128
+  /// What these accounts of wallets, payees and agents have.
+  func balances(of places: [Place]) async throws -> [Int128]
   /// The log from `number` on.
   func events(from number: EventNumber) throws -> [Recorded]
   /// Says what else it holds that `model` says is otherwise.
@@ -49,8 +49,18 @@ struct NaiveSubject: Subject {
     ledger.tick(at: clock.now)
   }
 
-  func balance(of wallet: WalletNumber) -> Int128 {
-    ledger.available(Int(wallet.rawValue) - 1)
+  func balances(of places: [Place]) -> [Int128] {
+    places.map { place in
+      switch place.account {
+      case .walletAvailable(let wallet): ledger.available(Int(wallet.rawValue) - 1)
+      case .walletHeld(let wallet): ledger.held(Int(wallet.rawValue) - 1)
+      case .external(let payee):
+        ledger.balance(ledger.external(Int(payee.rawValue) - 1), place.asset)
+      case .suspense(let agent):
+        ledger.balance(NaiveLedger.suspense(agent.rawValue), place.asset)
+      case .faucet, .feeIncome, .dust: preconditionFailure("nobody is told these balances")
+      }
+    }
   }
 
   func events(from number: EventNumber) -> [Recorded] {

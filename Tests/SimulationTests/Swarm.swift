@@ -8,7 +8,20 @@ struct Swarm: CustomStringConvertible {
   /// What is asked.
   enum Kind: Int, CaseIterable {
     case registerAgent, registerOperator, issue, revoke, openWallet, addAsset, fund, pay,
-      payExternal, setFees
+      payExternal, setFees, reserve, capture, release, refund, freeze, close, reopen, pause
+
+    /// How often a run may choose it. Where much is stopped or ended, little else passes; most of
+    /// what can go wrong is where money moves.
+    fileprivate var weights: [Int] {
+      switch self {
+      case .registerAgent, .registerOperator, .issue, .revoke, .openWallet, .addAsset, .fund,
+        .setFees:
+        [0, 1, 2, 5, 10]
+      case .pay, .payExternal, .reserve, .capture, .refund: [0, 5, 10, 20, 40]
+      case .release: [0, 2, 5, 5, 10]
+      case .freeze, .close, .reopen, .pause: [0, 1, 2, 4, 8]
+      }
+    }
   }
 
   /// How it is asked, and what happens in between.
@@ -42,7 +55,7 @@ struct Swarm: CustomStringConvertible {
 
   init(_ dice: inout Dice) {
     agentCount = 1 + dice.below(6)
-    kinds = Kind.allCases.map { _ in [0, 1, 2, 5, 10][dice.below(5)] }
+    kinds = Kind.allCases.map { kind in kind.weights[dice.below(5)] }
     // A ledger in which nobody pays finds nothing; one without money little.
     kinds[Kind.pay.rawValue] = max(kinds[Kind.pay.rawValue], 5)
     kinds[Kind.fund.rawValue] = max(kinds[Kind.fund.rawValue], 1)

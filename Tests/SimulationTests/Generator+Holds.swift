@@ -1,0 +1,250 @@
+import LedgerCore
+
+/// Reservations and refunds: what is begun and ended later.
+extension Generator {
+  mutating func reserve(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+    let (command, actor) = pay(model, broken, isExternal: dice.isOne(in: 4))
+    guard case .payment(.pay(let from, let to, let amount, let asset, _)) = command else {
+      preconditionFailure("a payment was asked for")
+    }
+    // A day is longer than a run's clock goes by itself, and so ends otherwise or by a long step.
+    var seconds = dice.pick([1, 2, 60, 3_600, 3_600, 86_400, 30 * 86_400] as [UInt32])
+    if broken > 0, dice.isOne(in: 4) { seconds = dice.pick([0, 30 * 86_400 + 1, .max]) }
+    let reserve = Reservations.Command.reserve(
+      from: from, to: to, amount: amount, asset: asset, seconds: seconds,
+      isMultiple: dice.isOne(in: 2))
+    return (.reservation(reserve), actor)
+  }
+
+  mutating func capture(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+    guard let hold = hold(model) else { return reserve(model, broken) }
+    var number = hold.number
+    var actor = dice.isOne(in: 6) ? staff(model) : owner(hold.payer, model)
+    let left = hold.amount - hold.captured
+    var amount: Int128?
+    switch dice.below(6) {
+    case 0: amount = nil
+    case 1: amount = max(left, 1)
+    case 2: amount = 1
+    case 3: amount = max(left / 2, 1)
+    default: amount = dice.magnitude(to: max(left, 1))
+    }
+    for _ in 0..<broken {
+      switch dice.below(6) {
+      case 0: amount = left + 1
+      case 1: amount = dice.pick([0, -1, .min, .max])
+      case 2: number = EventNumber(self.number(beyond: model.log.count))
+      case 3: number = EventNumber(UInt64(1 + dice.below(model.log.count)))
+      default: actor = anybody(model)
+      }
+    }
+    let capture = Reservations.Command.capture(
+      number, amount: amount.map { Amount(units: $0) }, isLast: dice.isOne(in: 4))
+    return (.reservation(capture), actor)
+  }
+
+  mutating func release(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+    guard let hold = hold(model) else { return reserve(model, broken) }
+    var number = hold.number
+    var actor = dice.isOne(in: 6) ? staff(model) : owner(hold.payer, model)
+    for _ in 0..<broken {
+      switch dice.below(3) {
+      case 0: number = EventNumber(self.number(beyond: model.log.count))
+      case 1: number = EventNumber(UInt64(1 + dice.below(model.log.count)))
+      default: actor = anybody(model)
+      }
+    }
+    return (.reservation(.release(number)), actor)
+  }
+
+  /// Mostly one that is open.
+  private mutating func hold(_ model: NaiveLedger) -> NaiveLedger.Reservation? {
+    let open = model.reservations.filter(\.isOpen)
+    if dice.isOne(in: 12), !model.reservations.isEmpty { return dice.pick(model.reservations) }
+    if open.isEmpty { return nil }
+    let stray = open.filter { hold in isClosed(hold.payee, model) }
+    if !stray.isEmpty, dice.isOne(in: 2) { return dice.pick(stray) }
+    return dice.isOne(in: 2) ? dice.pick(open.suffix(3)) : dice.pick(open)
+  }
+
+  private func isClosed(_ payee: Payments.Payee, _ model: NaiveLedger) -> Bool {
+    guard case .wallet(let wallet) = payee else { return false }
+    return model.wallets[Int(wallet.rawValue) - 1].status == .closed
+  }
+
+  /// A payment of a wallet that is closed now, a recent one or any.
+  private mutating func paid(_ model: NaiveLedger) -> NaiveLedger.Paid {
+    let stray = model.paid.filter { paid in
+      paid.refunded < paid.payment.amount.units && !isClosed(paid.payment.payee, model)
+        && isClosed(.wallet(paid.payment.payer), model)
+    }
+    if !stray.isEmpty, dice.isOne(in: 2) { return dice.pick(stray) }
+    return dice.isOne(in: 3) ? dice.pick(model.paid) : dice.pick(model.paid.suffix(4))
+  }
+
+  /// Often one of few payments, so that several race for what is left of it.
+  mutating func refund(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+    guard !model.paid.isEmpty else { return pay(model, broken, isExternal: false) }
+    let paid = paid(model)
+    let whole = paid.payment.amount.units
+    let left = whole - paid.refunded
+    var number = paid.number
+    var actor = staff(model)
+    if case .wallet(let payee) = paid.payment.payee, !dice.isOne(in: 4) {
+      actor = owner(Int(payee.rawValue) - 1, model)
+    }
+    var amount: Int128?
+    switch dice.below(6) {
+    case 0: amount = nil
+    case 1: amount = max(left, 1)
+    case 2: amount = 1
+    case 3: amount = max(whole / 5 * 3, 1)
+    default: amount = dice.magnitude(to: max(left, 1))
+    }
+    for _ in 0..<broken {
+      switch dice.below(7) {
+      case 0: amount = left + 1
+      case 1: amount = dice.pick([0, -1, .min, .max])
+      case 2: number = EventNumber(self.number(beyond: model.log.count))
+      case 3: number = EventNumber(UInt64(1 + dice.below(model.log.count)))
+      case 4: actor = owner(Int(paid.payment.payer.rawValue) - 1, model)
+      default: actor = anybody(model)
+      }
+    }
+    let refund = Refunds.Command.refund(number, amount: amount.map { Amount(units: $0) })
+    return (.refund(refund), actor)
+  }
+
+  /// A reservation, and what names it before it is in the log: captures, its release and refunds of
+  /// its captures, all in one unit.
+  mutating func holdAndEnd(_ model: NaiveLedger) -> [Request] {
+    let (reserve, actor) = reserve(model, 0)
+    var requests = [Request(reserve, by: actor)]
+    var next = UInt64(model.log.count + 1)
+    if dice.isOne(in: 4) { next += UInt64(dice.below(3)) }
+    let reservation = EventNumber(next)
+    for _ in 0..<(1 + dice.below(dice.isOne(in: 2) ? 1 : 3)) {
+      next += 1
+      let part = Amount(units: dice.magnitude(to: 1_000))
+      switch dice.below(4) {
+      case 0: requests.append(Request(.reservation(.release(reservation)), by: actor))
+      case 1:
+        let refund = Command.refund(.refund(EventNumber(next - 1), amount: nil))
+        requests.append(Request(refund, by: staff(model)))
+      default:
+        let capture = Reservations.Command.capture(
+          reservation, amount: dice.isOne(in: 2) ? nil : part)
+        requests.append(Request(.reservation(capture), by: actor))
+      }
+    }
+    return requests
+  }
+}
+
+// MARK: - Wallets that stop and end
+
+extension Generator {
+  /// Now and then lets go on what is stopped or ended, so that not all is in the end.
+  mutating func goOn(_ model: NaiveLedger) -> (Command, Actor)? {
+    let isPaused = !model.pauses.isEmpty
+    if isPaused, dice.isOne(in: 6) { return (resume(model), staff(model)) }
+    let stopped = model.wallets.indices.filter { model.wallets[$0].status != .open }
+    guard stopped.count * 3 > model.wallets.count, dice.isOne(in: 6) else { return nil }
+    let place = dice.pick(stopped)
+    let wallet = WalletNumber(UInt64(place + 1))
+    let isFrozen = model.wallets[place].status == .frozen
+    return (.wallet(isFrozen ? .unfreeze(wallet) : .reopen(wallet)), staff(model))
+  }
+
+  private mutating func resume(_ model: NaiveLedger) -> Command {
+    .pause(.resume(dice.pick(model.pauses)))
+  }
+
+  /// Half of the time takes a freeze back where there is one.
+  mutating func freeze(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+    let frozen = model.wallets.indices.filter { model.wallets[$0].status == .frozen }
+    let isBack = !frozen.isEmpty && dice.isOne(in: 2) || frozen.count > 2
+    let place = isBack ? dice.pick(frozen) : dice.below(model.wallets.count)
+    var wallet = WalletNumber(UInt64(place + 1))
+    var actor = staff(model)
+    var isFreeze = !isBack
+    for _ in 0..<broken {
+      switch dice.below(4) {
+      case 0: wallet = WalletNumber(number(beyond: model.wallets.count))
+      case 1: wallet = WalletNumber(UInt64(1 + dice.below(model.wallets.count)))
+      case 2: isFreeze.toggle()
+      default: actor = anybody(model)
+      }
+    }
+    return (.wallet(isFreeze ? .freeze(wallet) : .unfreeze(wallet)), actor)
+  }
+
+  mutating func close(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+    let closable = model.wallets.indices.filter {
+      model.wallets[$0].status == .open && model.held($0) == 0
+    }
+    let isAny = closable.isEmpty || dice.isOne(in: 5)
+    let place = isAny ? dice.below(model.wallets.count) : dice.pick(closable)
+    let closing = model.wallets[place]
+    var wallet = WalletNumber(UInt64(place + 1))
+    var actor = dice.isOne(in: 4) ? staff(model) : owner(place, model)
+    let heirs = model.wallets.indices.filter {
+      $0 != place && model.wallets[$0].agent == closing.agent
+        && model.wallets[$0].asset == closing.asset
+    }
+    var to = WalletNumber.none
+    if !heirs.isEmpty, !dice.isOne(in: 4) { to = WalletNumber(UInt64(dice.pick(heirs) + 1)) }
+    for _ in 0..<broken {
+      switch dice.below(5) {
+      case 0: wallet = WalletNumber(number(beyond: model.wallets.count))
+      case 1: to = WalletNumber(number(beyond: model.wallets.count))
+      case 2: to = wallet
+      case 3: to = WalletNumber(UInt64(1 + dice.below(model.wallets.count)))
+      default: actor = anybody(model)
+      }
+    }
+    return (.wallet(.close(wallet, to: to)), actor)
+  }
+
+  mutating func reopen(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+    let closed = model.wallets.indices.filter { model.wallets[$0].status == .closed }
+    guard !closed.isEmpty || broken > 0 else { return close(model, broken) }
+    let isAny = closed.isEmpty || dice.isOne(in: 8)
+    let place = isAny ? dice.below(model.wallets.count) : dice.pick(closed)
+    var wallet = WalletNumber(UInt64(place + 1))
+    var actor = dice.isOne(in: 4) ? staff(model) : owner(place, model)
+    for _ in 0..<broken {
+      switch dice.below(2) {
+      case 0: wallet = WalletNumber(number(beyond: model.wallets.count))
+      default: actor = anybody(model)
+      }
+    }
+    return (.wallet(.reopen(wallet)), actor)
+  }
+
+  /// What is paused goes on soon, because little happens meanwhile.
+  mutating func pause(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+    var scope: Pauses.Scope
+    switch dice.below(4) {
+    case 0: scope = .ledger
+    case 1: scope = .rail(.internal)
+    default: scope = .tenant(TenantNumber(UInt64(1 + dice.below(max(model.tenants.count, 1)))))
+    }
+    var isPause = model.pauses.isEmpty || dice.isOne(in: 4)
+    if !isPause { scope = dice.pick(model.pauses) }
+    var actor = staff(model)
+    for _ in 0..<broken {
+      switch dice.below(3) {
+      case 0: scope = .tenant(TenantNumber(number(beyond: model.tenants.count)))
+      case 1: isPause.toggle()
+      default: actor = anybody(model)
+      }
+    }
+    return (.pause(isPause ? .pause(scope) : .resume(scope)), actor)
+  }
+
+  /// The agent of the wallet at this place.
+  func owner(_ wallet: Int, _ model: NaiveLedger) -> Actor {
+    .agent(AgentNumber(model.wallets[wallet].agent))
+  }
+}

@@ -1,0 +1,75 @@
+@testable import LedgerCore
+
+extension NaiveLedger {
+  /// When the next event will be recorded: the wall clock's time, but later than the last event.
+  var time: UInt64 {
+    if bug == .recordedTimeGoesBack { return wall }
+    return max(wall, log[log.count - 1].header.time.nanoseconds + 1)
+  }
+
+  mutating func record(_ event: Event, by actor: Actor, _ text: String? = nil) {
+    let number = EventNumber(UInt64(log.count + 1))
+    let header = Header(number: number, time: Timestamp(nanoseconds: time), actor: actor)
+    log.append(Recorded(header: header, event: event))
+    guard let text else { return }
+    let isNext = bug == .textIsOfTheNextEvent
+    texts.append((isNext ? EventNumber(number.rawValue + 1) : number, text))
+  }
+
+  /// The text beside the event of this number.
+  func text(of number: Int) -> String? {
+    texts.first { $0.event.rawValue == UInt64(number) }?.text
+  }
+
+  /// Whose deadline passes.
+  enum Timer {
+    case schedule(Int)
+    case reservation(Int)
+  }
+
+  /// Fires every timer that is due before the next command, the earliest first.
+  mutating func fireTimers() {
+    while let (timer, deadline) = nextTimer {
+      switch timer {
+      case .schedule(let index):
+        guard deadline < time || deadline == time && bug != .timerFiresOneLate else { return }
+        begin(schedule: index, deadline)
+      case .reservation(let index):
+        guard deadline < time || deadline == time && bug != .holdExpiresOneLate else { return }
+        expire(reservation: index)
+      }
+    }
+  }
+
+  private mutating func begin(schedule index: Int, _ deadline: UInt64) {
+    schedules[index].waitsFor = nil
+    schedule = index + 1
+    let event = Fees.Event.began(
+      schedule: ScheduleNumber(UInt64(schedule)), effective: Timestamp(nanoseconds: deadline))
+    record(.fee(event), by: .ledger)
+  }
+
+  /// Everything with a deadline, in the order in which it was set.
+  var timers: [(timer: Timer, deadline: UInt64, set: EventNumber)] {
+    var timers: [(timer: Timer, deadline: UInt64, set: EventNumber)] = []
+    for (index, schedule) in schedules.enumerated() {
+      guard let deadline = schedule.waitsFor else { continue }
+      timers.append((.schedule(index), deadline, schedule.set))
+    }
+    for (index, hold) in reservations.enumerated() where hold.isOpen {
+      timers.append((.reservation(index), hold.deadline, hold.number))
+    }
+    return timers.sorted { $0.set < $1.set }
+  }
+
+  /// What has the earliest deadline, of equal ones what was set first.
+  var nextTimer: (timer: Timer, deadline: UInt64)? {
+    var next: (timer: Timer, deadline: UInt64)?
+    for (timer, deadline, _) in timers {
+      if bug == .timersFireInOrderOfSetting, next != nil { continue }
+      if let earliest = next?.deadline, earliest <= deadline { continue }
+      next = (timer, deadline)
+    }
+    return next
+  }
+}
