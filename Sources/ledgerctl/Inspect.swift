@@ -4,10 +4,11 @@ import LedgerCore
 /// One event, payment or wallet, whole.
 struct Inspect: LedgerCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show an event, a payment (tx_…) or a wallet (wallet_…) whole.")
+    abstract: "Show an event, a payment (tx_…), a reservation (res_…) or a wallet whole.")
 
   @OptionGroup var access: Access
-  @Argument(help: "An event's number, or the text id of a payment or a wallet.")
+  @Argument(
+    help: "An event's number, or the text id of a payment, reservation, refund or wallet.")
   var subject: String
 
   /// What was found: an event, or a wallet and the event that opened it.
@@ -31,7 +32,7 @@ struct Inspect: LedgerCommand {
       if access.json { return try printJSON(WholeWallet(wallet: wallet, opened: opened)) }
       let rows = [
         ["wallet", wallet.wallet], ["agent", wallet.agent], ["asset", wallet.asset],
-        ["available", wallet.available], ["held", wallet.held],
+        ["status", wallet.status], ["available", wallet.available], ["held", wallet.held],
       ]
       print(Table.pairs(rows) + "\n\nopened by\n" + Table.pairs(Self.rows(opened)))
     }

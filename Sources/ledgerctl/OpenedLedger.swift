@@ -38,7 +38,8 @@ final class OpenedLedger: Source {
       wallet: ids.text(.wallet, found.number.rawValue),
       agent: ids.text(.agent, found.agent.rawValue), asset: found.asset.code.description,
       available: words.text(found.available, found.asset.number),
-      held: words.text(found.held, found.asset.number), opened: found.opened.rawValue)
+      held: words.text(found.held, found.asset.number), status: "\(found.status)",
+      opened: found.opened.rawValue)
   }
 
   func balance(of wallet: String) async throws -> BalanceView? {
@@ -55,8 +56,7 @@ final class OpenedLedger: Source {
   }
 
   func event(_ name: String) async throws -> EventView? {
-    guard let number = UInt64(name) ?? engine.preparation.ids.number(.payment, name),
-      let found = try engine.event(EventNumber(number))
+    guard let number = engine.preparation.ids.event(name), let found = try engine.event(number)
     else { return nil }
     let words = try await words()
     var view = try view(found, words)

@@ -41,7 +41,7 @@ final class RunningDaemon: Source {
     guard let found: Wallet = try await ask("wallets/\(escaped(name))") else { return nil }
     return WalletView(
       wallet: found.wallet, agent: found.agent, asset: found.currency,
-      available: found.available, held: found.held, opened: found.opened)
+      available: found.available, held: found.held, status: found.status, opened: found.opened)
   }
 
   func balance(of wallet: String) async throws -> BalanceView? {
@@ -115,10 +115,11 @@ final class RunningDaemon: Source {
     var currency: String
     var available: String
     var held: String
+    var status: String
     var opened: UInt64
 
     private enum CodingKeys: String, CodingKey {
-      case currency, opened
+      case currency, status, opened
       case wallet = "wallet_id"
       case agent = "agent_id"
       case available = "available_text"

@@ -139,6 +139,7 @@ struct WalletView: Codable {
   var asset: String
   var available: String
   var held: String
+  var status: String
   /// The event that opened it.
   var opened: UInt64
 }

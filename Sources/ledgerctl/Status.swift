@@ -30,6 +30,8 @@ struct Status: LedgerCommand {
         ["operators", "\(counts.operators)"],
         ["wallets", "\(counts.wallets)"],
         ["payees", "\(counts.payees)"],
+        ["reservations", "\(counts.reservations) open"],
+        ["paused", counts.pauses == 0 ? "nothing" : "\(counts.pauses); see GET /v1/pauses"],
         ["timers", "\(counts.timers)"],
         ["fees", "schedule \(counts.feeSchedule)"],
       ]))

@@ -10,6 +10,10 @@ public struct Counts: Hashable, Sendable, Codable {
   public var wallets: Int
   /// External payees.
   public var payees: Int
+  /// Open reservations.
+  public var reservations: Int
+  /// What is paused now: the ledger, tenants, rails.
+  public var pauses: Int
   /// Armed timers.
   public var timers: Int
   /// The fee schedule that counts.
@@ -19,7 +23,7 @@ public struct Counts: Hashable, Sendable, Codable {
 
   /// Names in JSON are in snake case everywhere.
   private enum CodingKeys: String, CodingKey {
-    case tenants, agents, operators, wallets, payees, timers, livemode
+    case tenants, agents, operators, wallets, payees, reservations, pauses, timers, livemode
     case feeSchedule = "fee_schedule"
   }
 }
@@ -31,7 +35,8 @@ extension Engine {
       Counts(
         tenants: ledger.identity.tenants.count, agents: ledger.identity.agents.count,
         operators: ledger.identity.operators.count, wallets: ledger.wallets.wallets.count,
-        payees: ledger.payments.payees.count, timers: ledger.timers.count,
+        payees: ledger.payments.payees.count, reservations: ledger.reservations.rows.count,
+        pauses: ledger.pauses.all.count, timers: ledger.timers.count,
         feeSchedule: ledger.fees.current.rawValue, livemode: ledger.genesis.livemode)
     }
   }

@@ -71,8 +71,11 @@ public struct ExternalPayee: Hashable, Sendable {
 extension Engine {
   /// Whom the credential with this keyed hash stands for, or `nil` where there is none or it was
   /// revoked. See ``Preparation/hash(credential:)``.
+  /// One that was asked for before is answered at once, until any credential is revoked.
   public func principal(of hash: UInt128) async throws(LedgerFailure) -> Principal? {
-    try await read { ledger in
+    if let known = principals.find(hash) { return known }
+    let revocations = principals.revocationCount
+    let found: Principal? = try await read { ledger in
       guard let (credential, kind, holder) = ledger.identity.holder(of: hash) else { return nil }
       var principal = Principal(
         actor: holder, tenant: .none, wallet: .none, credential: credential, kind: kind)
@@ -83,6 +86,8 @@ extension Engine {
       }
       return principal
     }
+    if let found { principals.keep(found, of: hash, since: revocations) }
+    return found
   }
 
   /// A wallet with its balance, or `nil`.

@@ -74,6 +74,8 @@ public final class Engine: Sendable {
 
   deinit { shared.inbox.close() }
 
+  var principals: KnownPrincipals { shared.principals }
+
   /// Makes requests of this ledger: seals texts, hashes keys, reads and writes text ids.
   public var preparation: Preparation { shared.preparation }
 
@@ -118,7 +120,8 @@ public final class Engine: Sendable {
       let opening = try Opening(directory, options)
       let shared = Shared(opening, options)
       let log = opening.writer.log
-      var sequencer = Sequencer(opening, shared.heads, shared.inbox, shared.clock, options)
+      var sequencer = Sequencer(
+        opening, shared.heads, shared.inbox, shared.clock, shared.principals, options)
       shared.housekeeping.start(log)
       report(.success(shared))
       sequencer.run()
@@ -137,6 +140,7 @@ public final class Engine: Sendable {
     let inbox = Inbox()
     let heads = Heads()
     let clock: WallClock
+    let principals = KnownPrincipals()
     let housekeeping: Housekeeping
     let pace: CommitPace
     let log: Mutex<EventLog?>

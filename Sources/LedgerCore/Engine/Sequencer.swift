@@ -20,6 +20,7 @@ struct Sequencer: ~Copyable {
   /// Memory for answers that nobody needs.
   private var spareAnswers: [Committer.Answer] = []
   private let clock: WallClock
+  private let principals: KnownPrincipals
   private let patience: Duration
   private let heads: Heads
   private let inbox: Inbox
@@ -35,7 +36,7 @@ struct Sequencer: ~Copyable {
 
   init(
     _ opening: consuming Opening, _ heads: Heads, _ inbox: Inbox, _ clock: WallClock,
-    _ options: Engine.Options
+    _ principals: KnownPrincipals, _ options: Engine.Options
   ) {
     directory = opening.directory
     log = opening.writer.log
@@ -47,6 +48,7 @@ struct Sequencer: ~Copyable {
     self.heads = heads
     self.inbox = inbox
     self.clock = clock
+    self.principals = principals
     patience = options.patience
   }
 
@@ -214,6 +216,7 @@ struct Sequencer: ~Copyable {
     ledger.evolve(event, header, body: Span())
     batch.append(event, header, key: key, text: text)
     if let key { keys.insert(key.fingerprint, header.number) }
+    if case .identity(.credentialRevoked) = event { principals.forget() }
     return header
   }
 

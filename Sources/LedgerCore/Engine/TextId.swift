@@ -54,6 +54,16 @@ public struct TextIds: Sendable {
 
   init(key: SymmetricKey) { self.key = key }
 
+  /// The event that a text names: by its number in digits, or as the payment, reservation or refund
+  /// whose number it is.
+  public func event(_ text: String) -> EventNumber? {
+    if let number = UInt64(text) { return EventNumber(number) }
+    for kind in [Kind.payment, .reservation, .refund] {
+      if let number = number(kind, text) { return EventNumber(number) }
+    }
+    return nil
+  }
+
   /// The text of a number, such as `wallet_3h8…`.
   public func text(_ kind: Kind, _ number: UInt64) -> String {
     var bytes: [UInt8] = []

@@ -9,7 +9,7 @@ enum AdminRoutes {
     "wallet", "A wallet's text id or number."
   ).required()
   static let event: Field<String> = Field.label(
-    "event", "An event's number, or a payment's text id."
+    "event", "An event's number, or the text id of a payment, a reservation or a refund."
   ).required()
   static let from = Field.whole("from", 1...Int.max, "The first event's number; 1 where not said.")
   static let before = Field.whole("before", 1...Int.max, "Only events before this one.")
@@ -53,6 +53,7 @@ enum AdminRoutes {
       Property("agent_id", .id(.agent), "The agent's text id."),
       Property("tenant", .whole(1...Int.max), "The agent's tenant."),
       Property("currency", .currency, "What it holds."),
+      Property("status", .choice(Wallets.Status.allCases.map(\.word)), "What may happen with it."),
       Property("opened", .whole(1...Int.max), "The event that opened it."),
     ] + Property.amount("available", "Spendable.") + Property.amount("held", "Reserved."),
     errors: [.walletNotFound], handle: { call throws(Problem) in try await findWallet(call) })
@@ -175,6 +176,8 @@ enum AdminRoutes {
     members.integer("operators", counts.operators)
     members.integer("wallets", counts.wallets)
     members.integer("payees", counts.payees)
+    members.integer("reservations", counts.reservations)
+    members.integer("pauses", counts.pauses)
     members.integer("timers", counts.timers)
     members.integer("fee_schedule", counts.feeSchedule)
     members.bool("livemode", counts.livemode)
@@ -206,6 +209,7 @@ enum AdminRoutes {
     members.string("currency", wallet.asset.code.description)
     members.balance("available", wallet.available, of: wallet.asset)
     members.balance("held", wallet.held, of: wallet.asset)
+    members.string("status", wallet.status.word)
     members.integer("opened", wallet.opened.rawValue)
     return Answer(members.json)
   }
@@ -237,15 +241,16 @@ enum AdminRoutes {
 
   private static func findEvent(_ call: Call) async throws(Problem) -> Answer {
     let text = call[event]
-    let raw = UInt64(text) ?? call.backend.ids.number(.payment, text) ?? 0
+    let number = call.backend.ids.event(text) ?? .none
     let engine = call.backend.engine
     let found = try await call.backend.read { () throws(LedgerFailure) in
-      try engine.event(EventNumber(raw))
+      try engine.event(number)
     }
     guard let found else {
       throw Problem(
         .eventNotFound, field: event.property.name,
-        "Send an event's number up to \(engine.head), or a payment's text id.")
+        "Send an event's number up to \(engine.head), or the text id of a payment, reservation or refund."
+      )
     }
     let view = try await view(found, try await words(call.backend), call.backend)
     return Answer(view.jsonWithPostings)
