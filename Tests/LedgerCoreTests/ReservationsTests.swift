@@ -312,6 +312,16 @@ import Testing
     expectBooksAgree(ledger, [Scenario.genesis] + events + [event])
   }
 
+  /// Timers fire before a unit and not within it, and each event of a unit is later than the last.
+  @Test func `at its deadline a hold has ended, also where its timer has not fired`() {
+    let given = Self.given + [Self.hold(1_000, fee: 4, until: Scenario.now)]
+    for command in [Self.capture(nil), .reservation(.release(Self.made))] {
+      expect(given: given, when: command, by: Self.ann, refused: .reservationEnded)
+      let before = Timestamp(nanoseconds: Scenario.now.nanoseconds - 1)
+      #expect(refusal(given: given, when: command, by: Self.ann, at: before) == nil)
+    }
+  }
+
   // MARK: - What is stopped
 
   @Test func `what ends a hold passes while everything is stopped`() {

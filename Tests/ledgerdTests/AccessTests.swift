@@ -112,10 +112,13 @@ import Testing
       let preparation = scene.engine.preparation
       let hash = preparation.hash(credential: ann.key)
       let principal = try #require(try await scene.engine.principal(of: hash))
+      let path = "/v1/wallets/\(ann.wallet)/balance"
+      #expect(try await scene.get(path, key: ann.key).status == 200)
+      #expect(try await scene.get(path, key: ann.key).status == 200)
       let revoke = try preparation.request(
         .identity(.revoke(principal.credential)), by: principal.actor)
       #expect(try await scene.engine.submit(revoke).recorded != nil)
-      let reply = try await scene.get("/v1/wallets/\(ann.wallet)/balance", key: ann.key)
+      let reply = try await scene.get(path, key: ann.key)
       #expect(reply.status == 401 && reply["reason"] == "credential_unknown")
     }
   }

@@ -130,14 +130,19 @@ public enum Pauses {
     guard actor.isStaff else { throw Refusal(.notPermitted) }
     switch command {
     case .pause(let scope):
-      if case .tenant(let tenant) = scope, !ledger.identity.tenants.contains(tenant) {
-        throw Refusal(.tenantNotFound)
-      }
+      try check(scope, ledger)
       guard !ledger.pauses.contains(scope) else { throw Refusal(.alreadyPaused) }
       decision.emit(.pause(.paused(scope)), with: .first)
     case .resume(let scope):
+      try check(scope, ledger)
       guard ledger.pauses.contains(scope) else { throw Refusal(.notPaused) }
       decision.emit(.pause(.resumed(scope)), with: .first)
+    }
+  }
+
+  private static func check(_ scope: Scope, _ ledger: borrowing Ledger) throws(Refusal) {
+    if case .tenant(let tenant) = scope, !ledger.identity.tenants.contains(tenant) {
+      throw Refusal(.tenantNotFound)
     }
   }
 

@@ -242,21 +242,23 @@ public enum Reservations {
       let onTop = try Payments.feeOnTop(fee, of: amount, terms)
       try Payments.check(payer, covers: try amount.adding(onTop))
       _ = try Amount(units: payer.held).adding(try amount.adding(onTop))
+      // The event of a label that is new comes first, and this one a nanosecond later.
+      let made = decision.count == 0 ? now : now.next
       decision.emit(
         .reservation(
           .reserved(
             Hold(
               amount: amount, fee: onTop, payer: from, payee: payee,
-              deadline: now.adding(seconds: UInt64(seconds)), slot: ledger.reservations.rows.next,
+              deadline: made.adding(seconds: UInt64(seconds)), slot: ledger.reservations.rows.next,
               schedule: schedule, asset: payer.asset, purpose: .hold, isMultiple: isMultiple))),
         with: .first)
 
     case .capture(let number, let amount, let isLast):
-      let (hold, row) = try open(number, named, by: actor, ledger)
+      let (hold, row) = try open(number, named, by: actor, ledger, at: now)
       try capture(amount, isLast: isLast, of: hold, row, ledger, into: &decision)
 
     case .release(let number):
-      let (hold, row) = try open(number, named, by: actor, ledger)
+      let (hold, row) = try open(number, named, by: actor, ledger, at: now)
       decision.emit(.reservation(.released(end(hold.slot, row))))
     }
   }
@@ -264,13 +266,15 @@ public enum Reservations {
   /// The open reservation that a command names, for whoever may end it. `named` is the event of
   /// that number, if there is one.
   private static func open(
-    _ number: EventNumber, _ named: Recorded?, by actor: Actor, _ ledger: borrowing Ledger
+    _ number: EventNumber, _ named: Recorded?, by actor: Actor, _ ledger: borrowing Ledger,
+    at now: Timestamp
   ) throws(Refusal) -> (Hold, State.Row) {
     guard case .reservation(.reserved(let hold))? = named?.event,
       actor.isStaff || ledger.wallets.wallets[hold.payer].agent == actor.agent
     else { throw Refusal(.reservationNotFound) }
-    // Only an open one has a row, and from open every step is allowed.
-    guard let row = ledger.reservations.open(hold.slot, made: number) else {
+    // Only an open one has a row, and from open every step is allowed. Its timer fires before each
+    // command but not within a unit, which may go on beyond the deadline.
+    guard let row = ledger.reservations.open(hold.slot, made: number), now < hold.deadline else {
       throw Refusal(.reservationEnded)
     }
     return (hold, row)

@@ -249,8 +249,7 @@ enum AdminRoutes {
     guard let found else {
       throw Problem(
         .eventNotFound, field: event.property.name,
-        "Send an event's number up to \(engine.head), or the text id of a payment, reservation or refund."
-      )
+        "Send an event's number up to \(engine.head), or the id of a payment or reservation.")
     }
     let view = try await view(found, try await words(call.backend), call.backend)
     return Answer(view.jsonWithPostings)
