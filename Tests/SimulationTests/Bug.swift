@@ -25,6 +25,12 @@ enum Bug: String, CaseIterable, Sendable {
   case endForgetsTheFee
   case payeeSideHoldsTheFee
   case holdExpiresOneLate
+  case equalDeadlinesFireLatestFirst
+  case unitGoesOnBeyondTheDeadline
+  case labelShortensTheDeadline
+  case anybodyMayCapture
+  case captureWaitsWhileFrozen
+  case captureWaitsWhilePaused
   // Refunds
   case refundMayBeOneMore
   case refundForgetsEarlierOnes
@@ -35,6 +41,7 @@ enum Bug: String, CaseIterable, Sendable {
   case payerMayRefund
   case frozenPayeeMayRefund
   // Wallets that are stopped and ended
+  case anybodyMayFreeze
   case walletWithHoldsIsClosed
   case anybodyMayInherit
   case dustMayBeOneMore

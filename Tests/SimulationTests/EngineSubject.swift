@@ -223,7 +223,38 @@ extension EngineSubject {
     guard codes == model.assets else { throw Mismatch("the assets are \(codes)") }
     let scales = try await engine.assets().map(\.scale)
     guard scales == model.scales.map(Int.init) else { throw Mismatch("the scales are \(scales)") }
+    try await compareAgents(model)
+    try await compareRefunds(model)
     try await compareTimers(model)
+  }
+
+  /// Each agent's wallets, the newest first, and what is paused.
+  private func compareAgents(_ model: NaiveLedger) async throws {
+    for agent in model.agents.indices.prefix(20) {
+      let number = AgentNumber(UInt64(agent + 1))
+      let wallets = try await engine.wallets(of: number).map(\.number)
+      let all = model.wallets.indices.filter { model.wallets[$0].agent == number.rawValue }
+      let expected = all.map { WalletNumber(UInt64($0 + 1)) }.reversed().prefix(100)
+      guard wallets == Array(expected) else {
+        throw Mismatch("agent \(number) has the wallets \(wallets), not \(expected)")
+      }
+    }
+    let pauses = try await engine.pauses()
+    guard pauses.count == model.pauses.count, Set(pauses) == Set(model.pauses) else {
+      throw Mismatch("\(pauses) are paused, not \(model.pauses)")
+    }
+  }
+
+  private func compareRefunds(_ model: NaiveLedger) async throws {
+    let refunded = try await engine.refunded(of: model.paid.map(\.number)).map(\.units)
+    let expected = model.paid.map(\.refunded)
+    guard refunded == expected else {
+      throw Mismatch("\(refunded) was refunded, not \(expected)")
+    }
+    let current = try await engine.feeSchedule()
+    guard current.0.rawValue == UInt64(model.schedule), current.1 == model.terms else {
+      throw Mismatch("the fees are \(current), not \(model.terms)")
+    }
   }
 
   /// A reservation that ended has no row and no timer any more.
@@ -256,11 +287,8 @@ extension EngineSubject {
         wallet.asset.number == expected.asset,
         wallet.held.units == model.held(index),
         wallet.available.units == model.available(index),
-        wallet.opened == expected.opened
+        wallet.opened == expected.opened, wallet.status == expected.status
       else { throw Mismatch("\(wallet) is not \(expected)") }
-      let status = try await engine.read { $0.wallets.wallets[number].status }
-      guard status == expected.status
-      else { throw Mismatch("\(wallet) is \(status), not \(expected.status)") }
     }
     for number in [0, UInt64(model.wallets.count + 1), .max] {
       let wallet = try await engine.wallet(WalletNumber(number))

@@ -126,6 +126,9 @@ extension Generator {
     // Soon means within one batch or unit, where each event is a nanosecond later than the last.
     let later: [UInt64] = [0, 1, 3, 10, 1_000_000_000, 60_000_000_000, 3_600_000_000_000]
     var begins = dice.isOne(in: 3) ? 0 : model.time + dice.pick(later)
+    // At the very moment at which something else is due.
+    let timers = model.timers
+    if !timers.isEmpty, dice.isOne(in: 4) { begins = dice.pick(timers).deadline }
     var actor = staff(model)
     for _ in 0..<broken {
       switch dice.below(8) {

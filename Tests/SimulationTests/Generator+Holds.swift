@@ -141,6 +141,23 @@ extension Generator {
   }
 }
 
+extension Generator {
+  /// A unit that goes on to the deadline of a reservation, if one is near: each of its events is a
+  /// nanosecond later than the one before, and the last is a capture or a release.
+  mutating func unitToDeadline(_ model: NaiveLedger) -> [Request]? {
+    guard let first = model.nextTimer, case .reservation(let place) = first.timer,
+      first.deadline > model.time, first.deadline - model.time < 4
+    else { return nil }
+    let hold = model.reservations[place]
+    let actor = owner(hold.payer, model)
+    let open = Request(.wallet(.open(agent: actor.agent, asset: AssetNumber(1))), by: actor)
+    let count = Int(first.deadline - model.time) - 1 + dice.below(3)
+    let end: Reservations.Command =
+      dice.isOne(in: 2) ? .release(hold.number) : .capture(hold.number, amount: nil)
+    return [Request](repeating: open, count: count) + [Request(.reservation(end), by: actor)]
+  }
+}
+
 // MARK: - Wallets that stop and end
 
 extension Generator {
@@ -183,8 +200,14 @@ extension Generator {
     let closable = model.wallets.indices.filter {
       model.wallets[$0].status == .open && model.held($0) == 0
     }
+    // The most that may be left where no wallet takes it over, or one unit more.
+    let poor = closable.filter {
+      let most = model.leastAmount(model.wallets[$0].asset) - 1
+      return model.available($0) == most || model.available($0) == most + 1
+    }
     let isAny = closable.isEmpty || dice.isOne(in: 5)
-    let place = isAny ? dice.below(model.wallets.count) : dice.pick(closable)
+    var place = isAny ? dice.below(model.wallets.count) : dice.pick(closable)
+    if !poor.isEmpty, dice.isOne(in: 2) { place = dice.pick(poor) }
     let closing = model.wallets[place]
     var wallet = WalletNumber(UInt64(place + 1))
     var actor = dice.isOne(in: 4) ? staff(model) : owner(place, model)
@@ -193,7 +216,9 @@ extension Generator {
         && model.wallets[$0].asset == closing.asset
     }
     var to = WalletNumber.none
-    if !heirs.isEmpty, !dice.isOne(in: 4) { to = WalletNumber(UInt64(dice.pick(heirs) + 1)) }
+    if !heirs.isEmpty, !dice.isOne(in: poor.contains(place) ? 2 : 4) {
+      to = WalletNumber(UInt64(dice.pick(heirs) + 1))
+    }
     for _ in 0..<broken {
       switch dice.below(5) {
       case 0: wallet = WalletNumber(number(beyond: model.wallets.count))
@@ -210,7 +235,12 @@ extension Generator {
     let closed = model.wallets.indices.filter { model.wallets[$0].status == .closed }
     guard !closed.isEmpty || broken > 0 else { return close(model, broken) }
     let isAny = closed.isEmpty || dice.isOne(in: 8)
-    let place = isAny ? dice.below(model.wallets.count) : dice.pick(closed)
+    var place = isAny ? dice.below(model.wallets.count) : dice.pick(closed)
+    let awaited = closed.filter {
+      let suspense = NaiveLedger.suspense(model.wallets[$0].agent)
+      return model.balance(suspense, model.wallets[$0].asset) > 0
+    }
+    if !awaited.isEmpty, dice.isOne(in: 2) { place = dice.pick(awaited) }
     var wallet = WalletNumber(UInt64(place + 1))
     var actor = dice.isOne(in: 4) ? staff(model) : owner(place, model)
     for _ in 0..<broken {

@@ -19,6 +19,11 @@ struct Generator {
   /// The next step, where `model` says what is so.
   mutating func next(_ model: NaiveLedger) -> Step {
     if model.agents.isEmpty { return .submit([Job(requests: firstRequests())]) }
+    if swarm.moves[Swarm.Move.unit.rawValue] > 0, dice.isOne(in: 3),
+      let requests = unitToDeadline(model)
+    {
+      return .submit([Job(requests: requests, isLinked: true)])
+    }
     guard let move = Swarm.Move(rawValue: dice.weighted(swarm.moves)) else {
       preconditionFailure("each move has a weight")
     }
@@ -137,7 +142,7 @@ extension Generator {
 
 extension Generator {
   private mutating func unit(_ model: NaiveLedger) -> [Request] {
-    if swarm.hasHugeUnits, dice.isOne(in: 30) { return hugeUnit(model) }
+    if swarm.hasHugeUnits, dice.isOne(in: 20) { return hugeUnit(model) }
     var requests: [Request] = []
     if swarm.kinds[Swarm.Kind.reserve.rawValue] > 0, dice.isOne(in: 4) {
       requests = holdAndEnd(model)

@@ -192,10 +192,12 @@ extension NaiveLedger {
     let fee = fee(on: amount)
     try checkFunds(payer, amount, fee)
 
+    let asked = time
     let payee = registered(to, payer, actor, label)
     let asset = wallets[payer].asset
     let total = bug == .payeeSideHoldsTheFee ? amount + fee : debited(amount, fee)
-    let deadline = time + UInt64(seconds) * 1_000_000_000
+    let made = bug == .labelShortensTheDeadline ? asked : time
+    let deadline = made + UInt64(seconds) * 1_000_000_000
     let slot = takeSlot()
     move(total, asset, debit: Self.wallet(payer), credit: Self.held(payer))
     reservations.append(
@@ -220,11 +222,11 @@ extension NaiveLedger {
   /// The reservation that this event made, from 0, where the actor may end it.
   private func open(_ number: EventNumber, by actor: Actor) throws(Refusal) -> Int {
     let place = reservations.firstIndex { $0.number == number }
-    guard let place, mayUse(reservations[place].payer, actor)
+    guard let place, mayUse(reservations[place].payer, actor) || bug == .anybodyMayCapture
     else { throw Refusal(.reservationNotFound) }
     // Also where its timer did not fire yet, in a unit that goes on beyond the deadline.
-    guard reservations[place].isOpen, time < reservations[place].deadline
-    else { throw Refusal(.reservationEnded) }
+    let isDue = time >= reservations[place].deadline && bug != .unitGoesOnBeyondTheDeadline
+    guard reservations[place].isOpen, !isDue else { throw Refusal(.reservationEnded) }
     return place
   }
 
@@ -233,6 +235,10 @@ extension NaiveLedger {
   ) throws(Refusal) {
     let place = try open(number, by: actor)
     let hold = reservations[place]
+    if bug == .captureWaitsWhileFrozen, wallets[hold.payer].status == .frozen {
+      throw Refusal(.walletFrozen)
+    }
+    if bug == .captureWaitsWhilePaused, pauses.contains(.ledger) { throw Refusal(.paused) }
     let left = hold.amount - hold.captured
     let amount = asked ?? left
     guard amount > 0

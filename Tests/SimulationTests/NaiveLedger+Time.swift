@@ -67,7 +67,9 @@ extension NaiveLedger {
     var next: (timer: Timer, deadline: UInt64)?
     for (timer, deadline, _) in timers {
       if bug == .timersFireInOrderOfSetting, next != nil { continue }
-      if let earliest = next?.deadline, earliest <= deadline { continue }
+      if let earliest = next?.deadline, earliest <= deadline {
+        guard earliest == deadline, bug == .equalDeadlinesFireLatestFirst else { continue }
+      }
       next = (timer, deadline)
     }
     return next
