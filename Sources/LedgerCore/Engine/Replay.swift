@@ -11,22 +11,27 @@ enum Replay {
   }
 
   /// Folds up to `blockCount` blocks of events up to `end`; checks each block's checksum, its place
-  /// and its times. Answers false where there is nothing more to fold.
+  /// and its times, and that the texts its frames commit to are there. Answers false where there is
+  /// nothing more to fold.
   static func fold(
     _ log: EventLog, into ledger: inout Ledger, _ keys: inout some KeySink & ~Copyable,
     _ position: inout Position, upTo end: EventNumber, blockCount: Int = 64
   ) throws(StorageError) -> Bool {
     let start = position.next
     guard start <= end else { return false }
+    // Looked for afterwards, since reads do not nest.
+    var texts: [(block: EventNumber, count: Int)] = []
     _ = try log.walkBlocks(from: start, countMax: blockCount, checking: .every) {
       header, bytes throws(StorageError) in
       guard header.first == position.next else {
         throw .damaged("block \(header.first) stands where event \(position.next) belongs")
       }
       guard header.first <= end else { return false }
-      try fold(header, bytes, into: &ledger, &keys, &position)
+      let textCount = try fold(header, bytes, into: &ledger, &keys, &position)
+      if textCount > 0 { texts.append((header.first, textCount)) }
       return true
     }
+    for (block, count) in texts { try log.checkTexts(of: block, count: count) }
     return position.next > start
   }
 
@@ -58,10 +63,13 @@ enum Replay {
     }
   }
 
+  /// Folds one block; answers how many texts its frames commit to.
+  @discardableResult
   static func fold(
     _ header: Block.Header, _ bytes: RawSpan, into ledger: inout Ledger,
     _ keys: inout some KeySink & ~Copyable, _ position: inout Position
-  ) throws(StorageError) {
+  ) throws(StorageError) -> Int {
+    var textCount = 0
     for index in 0..<header.count {
       if index + 12 < header.count {
         prefetch(try Block.frame(index + 12, of: header, in: bytes), ledger, keys)
@@ -71,6 +79,7 @@ enum Replay {
       guard parts.time > position.time else {
         throw .damaged("event \(position.next) is not younger than its predecessor")
       }
+      if parts.commitment != nil { textCount += 1 }
       let number = position.next
       if parts.body.isEmpty {
         ledger.evolve(
@@ -90,6 +99,7 @@ enum Replay {
     }
     position.root = header.root
     keys.finishBlock(header)
+    return textCount
   }
 
   /// A payment's wallets and its key's place are fetched a dozen events ahead.

@@ -170,6 +170,20 @@ final class EventLog: Sendable {
     }
   }
 
+  /// Throws where the texts of a block are not there, so many as its frames commit to, or have
+  /// another checksum. That each is the one committed to is for who has their keys.
+  func checkTexts(of block: EventNumber, count: Int) throws(StorageError) {
+    try environment.read { transaction throws(StorageError) in
+      var found = 0
+      _ = try transaction.get(Self.notes, Key(block.rawValue)) { notes throws(StorageError) in
+        try Notes.decode(notes, block: block) { _, _ throws(StorageError) in found += 1 }
+      }
+      guard found == count else {
+        throw .damaged("block \(block): \(found) of its \(count) texts are there")
+      }
+    }
+  }
+
   /// A record of the `meta` database.
   func record(_ name: StaticString) throws(StorageError) -> [UInt8]? {
     try environment.read { transaction throws(StorageError) in
