@@ -120,15 +120,15 @@ public enum TimelineOwner: Hashable, Sendable {
   case event(EventNumber)
 }
 
-/// The wallets that one event touches, each once, in the order of its postings; and the earlier
-/// event that it is about, if there is one.
+/// The wallets that one event touches, each once: the one that it opens or changes, then those of its
+/// postings in their order; and the earlier event that it is about, if there is one.
 struct Touched {
   /// The event that it is about.
   let subject: EventNumber?
   private var numbers = InlineArray<17, UInt64>(repeating: 0)
   private(set) var count = 0
 
-  /// A payment's payer and payee, the wallet funded, the wallet opened.
+  /// Of an event with its postings.
   init(_ event: borrowing Event, _ postings: borrowing Postings) {
     subject = event.subject
     if let (wallet, _) = event.openedWallet { add(wallet) }
@@ -176,18 +176,16 @@ extension Event {
     }
   }
 
-  /// A wallet that it concerns although nothing need move there.
+  /// A wallet that it changes although nothing need move there. Not the payee of a hold: anybody
+  /// can make holds for him at no cost, and they would bury what he looks for.
   var changedWallet: WalletNumber? {
     switch self {
-    case .reservation(.reserved(let hold)):
-      if case .wallet(let payee) = hold.payee { return payee }
-      return nil
     case .wallet(.frozen(let wallet)), .wallet(.unfrozen(let wallet)),
       .wallet(.closed(let wallet, _, _, _)), .wallet(.reopened(let wallet, _, _, _)):
-      return wallet
+      wallet
     case .wallet(.opened), .wallet(.funded), .wallet(.assetAdded), .wallet(.setAside), .identity,
       .genesis, .refusal, .payment, .fee, .reservation, .refund, .pause:
-      return nil
+      nil
     }
   }
 

@@ -23,6 +23,8 @@ struct Bench: LedgerCommand {
       --entrances opens the ledger again and measures every other way in, three times in turn: \
       tasks that await, one hot wallet, descriptions, payments offered by a schedule, and \
       projections that follow and are built anew. Each row says what is made ahead.
+
+      --mix measures reservations, captures and refunds among payments beside payments alone.
       """)
 
   @Option(help: "Where the scratch ledger and files go; must not exist.")
@@ -42,6 +44,8 @@ struct Bench: LedgerCommand {
   var snapshotEvents = 0
   @Flag(help: "Measure the other ways in too, and projections; --payments says how long.")
   var entrances = false
+  @Flag(help: "Measure a mix of commands beside payments alone.")
+  var mix = false
   @Option(help: "Pay on until the log has so many events, and say the rate on the way; 0 for not.")
   var growthEvents = 0
   @Flag(help: "Write one JSON object.")
@@ -97,7 +101,7 @@ struct Bench: LedgerCommand {
       measured, batch: batch, inFlight: inFlight, wallets: wallets, hot: hot, events: Int(events),
       bytes: byteCount,
       memoryPerWallet: Double(memoryByteCount) / Double(wallets), fold: folded)
-    if entrances || growthEvents > 0 { try await measureMore(&load, options, &report) }
+    if entrances || mix || growthEvents > 0 { try await measureMore(&load, options, &report) }
     if json { return try printJSON(report) }
     print(report.table())
   }
@@ -109,13 +113,15 @@ struct Bench: LedgerCommand {
   ) async throws {
     let engine = try Engine.open(data, options)
     defer { engine.close() }
-    let rows = entrances ? entranceRows() : []
+    let rows = (mix ? mixRows() : []) + (entrances ? entranceRows() : [])
     let rowPayments = rows.reduce(0) { $0 + $1.payments * Self.turnCount }
     let progress = Progress("more", total: rowPayments + growthEvents)
     defer { progress.finish() }
     if growthEvents > 0 { report.growth = try measureGrowth(&load, engine, progress) }
-    if entrances {
+    if !rows.isEmpty {
       report.entrances = try await measure(rows, &load, engine, progress)
+    }
+    if entrances {
       report.following = try await measureFollowing(&load, engine)
     }
   }

@@ -32,6 +32,15 @@ extension Bench {
       return pays ? payment(from: hot, to: other) : payment(from: other, to: hot)
     }
 
+    /// A reservation between random wallets, for a day.
+    mutating func reservation() -> Command {
+      let from = wallet()
+      return .reservation(
+        .reserve(
+          from: WalletNumber(from), to: .wallet(WalletNumber(other(than: from))),
+          amount: Amount(units: Int128(generator.next() % 1_000 + 1)), seconds: 86_400))
+    }
+
     private mutating func payment(from: UInt64, to: UInt64) -> Request {
       let key = IdempotencyKey(
         fingerprint: UInt128(generator.next()) << 64 | UInt128(generator.next()),

@@ -25,6 +25,13 @@ struct Cost {
       writtenByteCount: later.writtenByteCount - earlier.writtenByteCount)
   }
 
+  static func + (one: Cost, other: Cost) -> Cost {
+    Cost(
+      seconds: one.seconds + other.seconds, cpuSeconds: one.cpuSeconds + other.cpuSeconds,
+      byteCount: one.byteCount + other.byteCount,
+      writtenByteCount: one.writtenByteCount + other.writtenByteCount)
+  }
+
   /// All so far, of this process and the log in `data`.
   static func soFar(_ data: String) -> Cost {
     Cost(

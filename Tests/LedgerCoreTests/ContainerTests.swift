@@ -72,6 +72,19 @@ import Testing
     for (key, value) in model { #expect(index.find(key) == value) }
   }
 
+  /// Numbers that callers choose: steps by which a multiplication alone makes neighbours of them.
+  @Test(arguments: [1, 2_584, 6_765, 28_657, 1 << 32] as [UInt64])
+  func `an index spreads numbers that somebody chose`(step: UInt64) {
+    let undo = Undo()
+    defer { undo.destroy() }
+    var index = Index(undo: undo)
+    for place in 1...UInt64(5_000) { index.insert(UInt128(place &* step) << 1 | 1 << 70, place) }
+    #expect(index.count == 5_000)
+    for place in 1...UInt64(5_000) {
+      #expect(index.find(UInt128(place &* step) << 1 | 1 << 70) == place)
+    }
+  }
+
   @Test func `fingerprints find every candidate and only candidates`() throws {
     var random = SplitMix64(seeded: "fingerprints")
     let undo = Undo()

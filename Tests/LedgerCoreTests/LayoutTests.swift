@@ -45,8 +45,8 @@ import Testing
     expectDense(Wallets.State.Suspense(balance: 0, agent: .none, asset: .none))
     expectDense(
       Reservations.State.Row(
-        amount: 0, captured: 0, held: 0, made: .none, payer: .none, payee: 0, schedule: .none,
-        timer: .none, deadline: 0, facts: 0))
+        amount: 0, captured: 0, held: 0, made: .none, payer: .none, schedule: .none, timer: .none,
+        asset: .none))
     expectDense(Refunds.State.Row(payment: .none))
     expectDense(Pauses.State.Row(kind: 0, number: 0))
     expectDense(Genesis.State.Row(ledger: 0, livemode: 0))

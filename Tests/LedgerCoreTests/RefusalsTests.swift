@@ -51,7 +51,8 @@ import Testing
     let recorded: Set<Rejection> = [
       .agentNameTaken, .credentialTaken, .assetExists, .fundingCapExceeded, .insufficientFunds,
       .scheduleInPast, .walletFrozen, .walletClosed, .walletOpen, .walletInUse, .walletNotEmpty,
-      .payeeClosed, .feeTakesAll, .reservationEnded, .captureExceedsHold, .refundExceedsPayment,
+      .payeeClosed, .feeTakesAll, .reservationEnded, .captureExceedsHold, .tooManyCaptures,
+      .refundExceedsPayment,
       .alreadySettled, .alreadyPaused, .notPaused,
     ]
     #expect(reason.isRecorded == recorded.contains(reason))

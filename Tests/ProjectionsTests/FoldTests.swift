@@ -53,7 +53,7 @@ import Testing
     #expect(try world.balance(1)?.held.units == 0)
     #expect(try world.balance(2)?.available.units == 50)
     #expect(try world.timeline(1) == [5, 4, 3, 1])
-    #expect(try world.timeline(2) == [5, 4, 2])
+    #expect(try world.timeline(2) == [5, 2])
   }
 
   /// What is about an event is on that event's own timeline, page by page.

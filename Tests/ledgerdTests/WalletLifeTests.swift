@@ -22,16 +22,33 @@ import Testing
       let full = try await scene.post("\(path)/close", "{}", key: ann.key)
       #expect(full.status == 409 && full["reason"] == "wallet_not_empty")
       #expect(full["field"] == "to_wallet_id" && full["asked"] == "100")
-      let closed = try await scene.post(
-        "\(path)/close", #"{"to_wallet_id":"\#(other)"}"#, key: ann.key)
+      let close = #"{"to_wallet_id":"\#(other)","idempotency_key":"bye"}"#
+      let closed = try await scene.post("\(path)/close", close, key: ann.key)
       #expect(closed.status == 200 && closed["status"] == "closed")
-      #expect(closed["available_text"] == "0.00")
+      #expect(closed["moved_text"] == "100" && closed["to_wallet_id"] == other)
       let moved = try await scene.get("/v1/wallets/\(other)", key: ann.key)
       #expect(moved["available_text"] == "100.00")
       let pay = try await scene.pay(ann, other, "1")
       #expect(pay.status == 409 && pay["reason"] == "wallet_closed")
       let reopened = try await scene.post("\(path)/reopen", "{}", key: ann.key)
       #expect(reopened.status == 200 && reopened["status"] == "open")
+      // A replay says what was, and not what is.
+      let again = try await scene.post("\(path)/close", close, key: ann.key)
+      #expect(again.json == closed.json && again.header("Idempotent-Replayed") == "true")
+    }
+  }
+
+  /// Each page begins where the one before ended, however many wallets are newer.
+  @Test func `wallets are listed in pages`() async throws {
+    try await Scene.run { scene in
+      let ann = try await scene.agent("ann")
+      for _ in 0..<120 { _ = try await scene.post("/v1/wallets", "{}", key: ann.key) }
+      let first = try await scene.get("/v1/wallets", key: ann.key)
+      let next = try #require(first["next_cursor"])
+      let rest = try await scene.get("/v1/wallets?cursor=\(next)", key: ann.key)
+      let ids = (first.list("wallets") + rest.list("wallets")).compactMap { $0["wallet_id"] }
+      #expect(ids.count == 121 && Set(ids).count == 121 && ids.last == ann.wallet)
+      #expect(rest["next_cursor"] == nil)
     }
   }
 
@@ -125,7 +142,10 @@ import Testing
       let past = try await scene.post(
         "/v1/fees", #"{"basis_points":1,"starts_at":"2020-01-01T00:00:00Z"}"#, key: operatorKey)
       #expect(past.status == 409 && past["reason"] == "schedule_in_past")
-      for time in ["tomorrow", "2027-13-01T00:00:00Z", "1969-01-01T00:00:00Z"] {
+      for time in [
+        "tomorrow", "2027-13-01T00:00:00Z", "1969-01-01T00:00:00Z", "1970-01-01T00:00:00Z",
+        "2027-01-01T00:00:00Zx", "2027-01-01T00:00:00+02:00",
+      ] {
         let reply = try await scene.post(
           "/v1/fees", #"{"basis_points":1,"starts_at":"\#(time)"}"#, key: operatorKey)
         #expect(reply.status == 400 && reply["field"] == "starts_at", "\(time)")

@@ -65,9 +65,6 @@ public enum Refunds {
       rowByPayment = Index(undo: undo)
     }
 
-    /// How many payments were refunded, in part or whole.
-    var count: Int { rows.count }
-
     /// What was refunded of a payment, and of its fee.
     func refunded(of payment: EventNumber) -> (amount: Amount, fee: Amount) {
       let row = Number<Rows>(rowByPayment.find(UInt128(payment.rawValue)))

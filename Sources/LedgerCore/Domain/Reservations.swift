@@ -33,7 +33,7 @@ public enum Reservations {
     case expired
 
     /// The status after `step`, or `nil` where the step is not allowed. The one table of this
-    /// machine: the slice, the documentation and the tests read it.
+    /// machine: the documentation and the tests read it.
     public func after(_ step: Step) -> Status? {
       switch (self, step) {
       case (.open, .capturePart): .open
@@ -59,6 +59,9 @@ public enum Reservations {
 
   /// The longest that money may be held, in seconds: 30 days.
   public static let secondsMax: UInt32 = 30 * 86_400
+
+  /// The most captures of one reservation, so that what became of it can be told in one answer.
+  public static let captureCountMax: UInt64 = 1_000
 
   // MARK: - Commands
 
@@ -159,13 +162,12 @@ public enum Reservations {
       var held: Int128
       var made: EventNumber
       var payer: WalletNumber
-      var payee: UInt64
       var schedule: ScheduleNumber
       var timer: Timers.Handle
-      var deadline: UInt64
-      /// Asset, kind of payee, purpose and whether it is for several captures; see ``Facts``.
-      var facts: UInt64
+      var asset: AssetNumber
+      var captureCount: UInt64 = 0
       var nextFree: UInt64 = 0
+      var unused: UInt64 = 0
     }
 
     var rows: Slab<Kinds.ReservationSlot, Row>
@@ -188,36 +190,6 @@ public enum Reservations {
 
     mutating func load(from source: inout some TableSource & ~Copyable) throws(StorageError) {
       try rows.load(from: &source)
-    }
-  }
-
-  /// The small facts of a reservation, packed into a word of its row.
-  struct Facts {
-    var asset: AssetNumber
-    var isExternal: Bool
-    var purpose: Purpose
-    var isMultiple: Bool
-
-    init(_ hold: Hold) {
-      asset = hold.asset
-      if case .external = hold.payee { isExternal = true } else { isExternal = false }
-      purpose = hold.purpose
-      isMultiple = hold.isMultiple
-    }
-
-    init(word: UInt64) {
-      asset = AssetNumber(word & 0xFFFF)
-      isExternal = word >> 16 & 1 == 1
-      isMultiple = word >> 17 & 1 == 1
-      guard let purpose = Purpose(rawValue: UInt8(truncatingIfNeeded: word >> 24)) else {
-        preconditionFailure("a reservation of an unknown purpose")
-      }
-      self.purpose = purpose
-    }
-
-    var word: UInt64 {
-      asset.rawValue | (isExternal ? 1 << 16 : 0) | (isMultiple ? 1 << 17 : 0)
-        | UInt64(purpose.rawValue) << 24
     }
   }
 
@@ -287,6 +259,7 @@ public enum Reservations {
     let left = Amount(units: row.amount - row.captured)
     let amount = asked ?? left
     guard amount > .zero else { throw Refusal(.amountNotPositive, asked: amount) }
+    guard row.captureCount < captureCountMax else { throw Refusal(.tooManyCaptures) }
     guard amount <= left else {
       throw Refusal(
         .captureExceedsHold, limit: left, used: Amount(units: row.captured), asked: amount)
@@ -316,7 +289,7 @@ public enum Reservations {
   private static func end(_ slot: ReservationSlot, _ row: State.Row) -> End {
     End(
       amount: Amount(units: row.held), payer: row.payer, reservation: row.made, slot: slot,
-      asset: Facts(word: row.facts).asset)
+      asset: row.asset)
   }
 
   /// The event of a reservation whose deadline has come.
@@ -340,8 +313,7 @@ public enum Reservations {
       let slot = state.rows.take(
         State.Row(
           amount: hold.amount.units, captured: 0, held: held, made: header.number,
-          payer: hold.payer, payee: hold.payee.number, schedule: hold.schedule, timer: timer,
-          deadline: hold.deadline.nanoseconds, facts: Facts(hold).word))
+          payer: hold.payer, schedule: hold.schedule, timer: timer, asset: hold.asset))
       precondition(slot == hold.slot, "a reservation's row is the first that is free")
       wallets.hold(held, of: hold.payer)
 
@@ -352,6 +324,7 @@ public enum Reservations {
       wallets.spendHeld(taken, of: payment.payer)
       state.rows[capture.slot].captured += payment.amount.units
       state.rows[capture.slot].held -= taken
+      state.rows[capture.slot].captureCount += 1
       precondition(state.rows[capture.slot].made == capture.reservation)
       if capture.isLast { end(&state, &wallets, &timers, capture.slot, capture.released) }
       precondition(capture.isLast || capture.released == .zero)

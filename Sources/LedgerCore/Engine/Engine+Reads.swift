@@ -71,9 +71,10 @@ public struct ExternalPayee: Hashable, Sendable {
 extension Engine {
   /// Whom the credential with this keyed hash stands for, or `nil` where there is none or it was
   /// revoked. See ``Preparation/hash(credential:)``.
+  ///
   /// One that was asked for before is answered at once, until any credential is revoked.
   public func principal(of hash: UInt128) async throws(LedgerFailure) -> Principal? {
-    if let known = principals.find(hash) { return known }
+    if isAlive, let known = principals.find(hash) { return known }
     let revocations = principals.revocationCount
     let found: Principal? = try await read { ledger in
       guard let (credential, kind, holder) = ledger.identity.holder(of: hash) else { return nil }
@@ -122,21 +123,27 @@ extension Engine {
     }
   }
 
-  /// The wallets of an agent, the newest first, from `before` on, at most 100; empty where there is
-  /// no such agent. O(wallets of the agent that are newer than those).
+  /// The wallets of an agent, the newest first, at most 100; only those opened before `before`,
+  /// where that is a wallet of this agent. Empty where there is no such agent. O(100).
   public func wallets(
     of agent: AgentNumber, before: WalletNumber? = nil
   ) async throws(LedgerFailure) -> [Wallet] {
     try await read { ledger in
       var found: [Wallet] = []
       var next = ledger.wallets.newest(of: agent)
+      if let before, let last = ledger.wallet(before), last.agent == agent {
+        next = ledger.wallets.wallets[before].previous
+      }
       while found.count < 100, let wallet = ledger.wallet(next) {
-        if before.map({ next < $0 }) ?? true { found.append(wallet) }
+        found.append(wallet)
         next = ledger.wallets.wallets[next].previous
       }
       return found
     }
   }
+
+  /// Has what is due by now be recorded, as before every command.
+  public func fireDueTimers() async throws(LedgerFailure) { try await read { _ in } }
 
   /// What was refunded of each of these payments so far; zero where nothing was. O(payments).
   public func refunded(

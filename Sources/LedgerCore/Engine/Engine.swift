@@ -75,6 +75,8 @@ public final class Engine: Sendable {
   deinit { shared.inbox.close() }
 
   var principals: KnownPrincipals { shared.principals }
+  /// Whether it was neither closed nor failed.
+  var isAlive: Bool { shared.heads.failure == nil && !shared.inbox.isClosed }
 
   /// Makes requests of this ledger: seals texts, hashes keys, reads and writes text ids.
   public var preparation: Preparation { shared.preparation }

@@ -225,8 +225,11 @@ extension Command {
       part.put(terms.min.units)
       part.put(terms.max.units)
       part.put(begins.nanoseconds)
-      part.put(terms.side.rawValue)
-      part.put(UInt8(terms.isFeeRefunded ? 1 : 0))
+      // Later than the rest, which had its digest before.
+      if terms.side != .payer || terms.isFeeRefunded {
+        part.put(terms.side.rawValue)
+        part.put(UInt8(terms.isFeeRefunded ? 1 : 0))
+      }
     case .reservation(
       .reserve(let from, let to, let amount, let asset, let seconds, let isMultiple)):
       part.put(from.rawValue)

@@ -311,8 +311,25 @@ struct Verifier: ~Copyable {
         report.findings.append("agent \(row.agent): what is set aside differs from its postings")
       }
     }
+    for (place, balance) in others where balance != 0 && !contains(place) {
+      report.findings.append("\(place.account): the postings have it, the state does not")
+    }
     for (asset, sum) in sums where sum != 0 {
       report.findings.append("asset \(asset): debits and credits differ by \(sum)")
+    }
+  }
+}
+
+extension Verifier {
+  /// Whether the state has a balance of this account at all; of the platform's own it has none.
+  private func contains(_ place: Place) -> Bool {
+    switch place.account {
+    case .walletAvailable(let wallet), .walletHeld(let wallet):
+      ledger.wallets.contains(wallet) && ledger.wallets.wallets[wallet].asset == place.asset
+    case .external(let payee):
+      ledger.payments.payees.contains(payee) && ledger.payments.payees[payee].asset == place.asset
+    case .suspense(let agent): ledger.wallets.suspense(of: agent, in: place.asset) > .zero
+    case .faucet, .feeIncome, .dust: true
     }
   }
 }

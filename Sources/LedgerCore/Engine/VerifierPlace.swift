@@ -8,7 +8,7 @@
 /// another ledger, of a log that changed or of another version of the check is passed over.
 final class VerifierPlace {
   /// Raised when a check looks at more than before, or keeps something else.
-  static let layout: UInt64 = 1
+  static let layout: UInt64 = 2
 
   private let path: String
   private let housekeeping: Housekeeping

@@ -1,6 +1,8 @@
-/// Finds a number by a 16-byte keyed hash; entries are never removed.
+/// Finds a number by a 16-byte key; entries are never removed.
 ///
-/// Nobody outside can choose keys that collide, since they are the output of a keyed hash.
+/// Keys may be anything, also numbers that callers choose among: where an entry lies depends on a
+/// seed that each process draws, so nobody outside can have them collide. Places are no part of the
+/// state.
 struct Index: ~Copyable {
   private struct Slot: SlotEntry {
     var low: UInt64
@@ -8,7 +10,7 @@ struct Index: ~Copyable {
     /// 0 means empty.
     var value: UInt64
 
-    var hash: UInt64 { Index.hash(low) }
+    var hash: UInt64 { Index.hash(low, high) }
     var isEmpty: Bool { value == 0 }
     static var empty: Slot { Slot(low: 0, high: 0, value: 0) }
   }
@@ -43,7 +45,7 @@ struct Index: ~Copyable {
   private func index(of key: UInt128) -> Int {
     let low = UInt64(truncatingIfNeeded: key)
     let high = UInt64(truncatingIfNeeded: key >> 64)
-    var index = slots.start(of: Self.hash(low))
+    var index = slots.start(of: Self.hash(low, high))
     while true {
       let slot = slots[index]
       if slot.isEmpty || (slot.low == low && slot.high == high) { return index }
@@ -51,7 +53,19 @@ struct Index: ~Copyable {
     }
   }
 
-  /// Small numbers serve as keys in tests, so their low bits are spread upwards.
+  private static let seed = UInt64.random(in: .min ... .max)
+
+  /// Every bit of the key changes half of all bits: the finish of MurmurHash3, for each half.
   @inline(__always)
-  private static func hash(_ low: UInt64) -> UInt64 { low &* 0x9E37_79B9_7F4A_7C15 }
+  private static func hash(_ low: UInt64, _ high: UInt64) -> UInt64 {
+    mixed(mixed(low ^ seed) ^ high)
+  }
+
+  @inline(__always)
+  private static func mixed(_ word: UInt64) -> UInt64 {
+    var word = word
+    word = (word ^ (word >> 33)) &* 0xFF51_AFD7_ED55_8CCD
+    word = (word ^ (word >> 33)) &* 0xC4CE_B9FE_1A85_EC53
+    return word ^ (word >> 33)
+  }
 }

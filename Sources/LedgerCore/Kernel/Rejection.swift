@@ -102,6 +102,8 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
   case captureExceedsHold = 503
   /// A hold lasts from 1 second to 30 days.
   case deadlineOutOfRange = 504
+  /// 1,000 captures were made of the reservation.
+  case tooManyCaptures = 505
 
   // Refunds.
   /// More than was not refunded yet of the payment.
@@ -125,7 +127,8 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
     switch self {
     case .agentNameTaken, .credentialTaken, .assetExists, .fundingCapExceeded, .insufficientFunds,
       .scheduleInPast, .walletFrozen, .walletClosed, .walletOpen, .walletInUse, .walletNotEmpty,
-      .payeeClosed, .feeTakesAll, .reservationEnded, .captureExceedsHold, .refundExceedsPayment,
+      .payeeClosed, .feeTakesAll, .reservationEnded, .captureExceedsHold, .tooManyCaptures,
+      .refundExceedsPayment,
       .alreadySettled, .alreadyPaused, .notPaused:
       true
     case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,

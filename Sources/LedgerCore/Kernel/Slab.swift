@@ -27,9 +27,6 @@ struct Slab<Kind, Row: SlabRow>: ~Copyable {
   /// How many rows are taken.
   var count: Int { rows.count - Int(heads[Number(2)]) }
 
-  /// How many rows there are, taken or free: the numbers run to this.
-  var rowCount: Int { rows.count }
-
   /// The row that ``take(_:)`` would give.
   var next: Number<Kind> {
     let free = Number<Kind>(heads[Number(1)])
@@ -87,10 +84,6 @@ struct Slab<Kind, Row: SlabRow>: ~Copyable {
 
   /// Makes room for `additional` more rows, so that a unit moves nothing.
   mutating func reserve(_ additional: Int) { rows.reserve(additional) }
-
-  /// Asks for a row's memory ahead of its use. Any number is allowed.
-  @inline(__always)
-  func prefetch(_ number: Number<Kind>) { rows.prefetch(number) }
 
   /// The bytes of everything, in a fixed order.
   func withBytes<Failure: Error>(

@@ -58,6 +58,7 @@ enum Reason: String, CaseIterable, Sendable {
   case feeTakesAll = "fee_takes_all"
   case reservationEnded = "reservation_ended"
   case captureExceedsHold = "capture_exceeds_hold"
+  case tooManyCaptures = "too_many_captures"
   case refundExceedsPayment = "refund_exceeds_payment"
   case alreadySettled = "already_settled"
   case paused = "paused"
@@ -213,6 +214,7 @@ extension Reason {
     case .reservationEnded: Terms(409, .ledger, .stop, "The reservation has ended")
     case .captureExceedsHold:
       Terms(409, .ledger, .chooseAnother, "More than is left of the reservation")
+    case .tooManyCaptures: Terms(409, .ledger, .stop, "Too many captures of one reservation")
     case .refundExceedsPayment:
       Terms(409, .ledger, .chooseAnother, "More than is left of the payment")
     case .alreadySettled: Terms(409, .alreadySettled, .stop, "The payee was settled")

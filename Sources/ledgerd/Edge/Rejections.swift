@@ -45,6 +45,7 @@ extension Rejection {
     case .reservationEnded: .reservationEnded
     case .captureExceedsHold: .captureExceedsHold
     case .deadlineOutOfRange: .invalidField
+    case .tooManyCaptures: .tooManyCaptures
     case .refundExceedsPayment: .refundExceedsPayment
     case .alreadySettled: .alreadySettled
     case .paused: .paused
@@ -69,7 +70,7 @@ extension Rejection {
       .credentialNotFound, .credentialTaken, .operatorNotFound, .walletNotFound, .assetExists,
       .scheduleNotFound, .scheduleInvalid, .scheduleInPast, .walletFrozen, .walletClosed,
       .walletOpen, .walletInUse, .paymentNotFound, .reservationNotFound, .reservationEnded,
-      .paused, .alreadyPaused, .notPaused:
+      .tooManyCaptures, .paused, .alreadyPaused, .notPaused:
       nil
     }
   }
@@ -91,7 +92,8 @@ extension Rejection {
       .operatorNotFound, .walletNotFound, .assetNotFound, .assetExists, .payeeNotFound,
       .selfPayment, .currencyDiffers, .scheduleNotFound, .scheduleInvalid, .scheduleInPast,
       .walletFrozen, .walletClosed, .walletOpen, .payeeClosed, .paymentNotFound,
-      .reservationNotFound, .reservationEnded, .paused, .alreadyPaused, .notPaused:
+      .reservationNotFound, .reservationEnded, .tooManyCaptures, .paused, .alreadyPaused,
+      .notPaused:
       .nothing
     }
   }
@@ -129,7 +131,7 @@ extension Rejection {
     case .selfPayment: "Pay to another wallet; payer and payee are the same."
     case .currencyDiffers: "Use wallets of one currency, and name that one or none."
     case .insufficientFunds:
-      "Send less or add funds; with its fee this takes \(asked), and \(limit) is available."
+      "Send less or add funds; this takes \(asked), fee included, and \(limit) is available."
     case .scheduleNotFound: "Check the fee schedule; there is none of this number."
     case .scheduleInvalid: "Send terms within their bounds, the minimum not above the maximum."
     case .scheduleInPast: "Choose a begin that is not in the past."
@@ -148,6 +150,9 @@ extension Rejection {
     case .reservationEnded: "Make a new reservation; this one was captured, released or expired."
     case .captureExceedsHold: "Capture at most \(limit), which is what is left to capture."
     case .deadlineOutOfRange: "Send 1 to \(limit) seconds."
+    case .tooManyCaptures:
+      "Release the reservation and make another; of this one \(Reservations.captureCountMax) "
+        + "payments were made."
     case .refundExceedsPayment: "Refund at most \(limit), which is what is left of the payment."
     case .alreadySettled:
       "Ask the payee; what he was owed is settled but for \(limit), and no longer here."

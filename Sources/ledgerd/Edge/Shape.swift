@@ -152,9 +152,10 @@ extension Field where Value == Timestamp? {
   static func time(_ name: String, _ about: String) -> Field {
     Field(Property(name, .time, isRequired: false, about)) { reader throws(JSONError) in
       guard let text = try reader.optionalString(name, bytes: 0...255) else { return nil }
-      guard let date = try? Date(text, strategy: .iso8601),
+      // Written back it is the same text, so nothing of it was passed over.
+      guard let date = try? Date(text, strategy: .iso8601), date.formatted(.iso8601) == text,
         let seconds = UInt64(exactly: date.timeIntervalSince1970.rounded(.down)),
-        seconds < UInt64.max / 1_000_000_000
+        seconds > 0, seconds < UInt64.max / 1_000_000_000
       else {
         throw reader.error(.outOfRange, name, "send a time in UTC such as 2026-05-01T09:30:00Z")
       }

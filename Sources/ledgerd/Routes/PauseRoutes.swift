@@ -49,7 +49,7 @@ enum PauseRoutes {
 
   static let resume = change(
     path: "/v1/pauses/resume", name: "resume", summary: "Lets what was stopped go on.",
-    status: "resumed", errors: [.notPaused]
+    status: "resumed", errors: [.tenantNotFound, .notPaused]
   ) { .resume($0) }
 
   private static func change(

@@ -10,7 +10,8 @@ enum PaymentRoutes {
   static let toExternal = Field.label(
     "to_external", "Who is paid: a label of the caller's, such as merchant:demo.")
   static let amount: Field<String> = Field.amount(
-    "amount", "What the payee gets; exact. The fee comes on top."
+    "amount",
+    "What is paid; exact. GET /v1/fees says who bears the fee, which is on top for payers."
   ).required()
   static let currency = Field.currency(
     "currency", "Refused where it is not both wallets'; needs not be said.")

@@ -37,17 +37,18 @@ enum ReservationRoutes {
       expiresIn, captures, PaymentRoutes.description, Route.key,
     ],
     keys: .idempotencyKey, status: 201, answer: ReservationView.properties,
-    errors: PaymentRoutes.pay.errors + [.feeTakesAll],
+    errors: PaymentRoutes.pay.errors.filter { $0 != .settlementNotConfigured },
     handle: { call throws(Problem) in try await reserve(call) })
 
   static let capture = Route(
     method: .post, path: "/v1/reservations/{reservation_id}/capture", name: "capture",
     summary: "Pays from what a reservation holds; each capture is a payment of its own.",
-    who: .holders([.apiKey, .operatorKey]), parameters: [reservationId],
+    who: .holders([.apiKey]), parameters: [reservationId],
     body: [captured, isFinal, Route.key], keys: .idempotencyKey, status: 201,
     answer: PaymentView.properties,
     errors: [
-      .reservationNotFound, .reservationEnded, .captureExceedsHold, .invalidAmount, .feeTakesAll,
+      .reservationNotFound, .reservationEnded, .captureExceedsHold, .tooManyCaptures,
+      .invalidAmount, .feeTakesAll,
     ],
     handle: { call throws(Problem) in try await capture(call) })
 
@@ -55,8 +56,15 @@ enum ReservationRoutes {
     method: .post, path: "/v1/reservations/{reservation_id}/release", name: "release",
     summary: "Gives back all that a reservation still holds.",
     who: .holders([.apiKey, .operatorKey]), parameters: [reservationId],
-    body: [Route.key], keys: .idempotencyKey, answer: ReservationView.properties,
-    errors: [.reservationNotFound, .reservationEnded, .projectionBehind],
+    body: [Route.key], keys: .idempotencyKey,
+    answer: [
+      Property("id", .id(.reservation), "The reservation."),
+      Property("status", .choice([Reservations.Status.released.word]), "It has ended."),
+      Property("from_wallet_id", .id(.wallet), "Who got it back."),
+      Property("currency", .currency, "Of the amount."),
+      Property("created_at", .time, "When it was released."),
+    ] + Property.amount("released", "What was still held, and was given back."),
+    errors: [.reservationNotFound, .reservationEnded],
     handle: { call throws(Problem) in try await release(call) })
 
   static let find = Route(
@@ -68,7 +76,7 @@ enum ReservationRoutes {
 
   static let list = Route(
     method: .get, path: "/v1/reservations", name: "reservations",
-    summary: "Lists the reservations of a wallet's money and for it, newest first.",
+    summary: "Lists the reservations of a wallet's money, newest first.",
     who: .holders([.apiKey, .operatorKey]),
     query: [walletId, PaymentRoutes.limit, PaymentRoutes.cursor],
     answer: [
@@ -104,36 +112,46 @@ enum ReservationRoutes {
 
   private static func capture(_ call: Call) async throws(Problem) -> Answer {
     let backend = call.backend
-    let (number, asset) = try await named(call)
+    let (number, hold, asset) = try await named(call)
     let amount: Amount?
     if let text = call[captured] {
       amount = try Amount(text, of: asset, field: captured.property.name)
     } else {
       amount = nil
     }
+    // Before it is submitted: once it is done, nothing may fail that would say it was not.
+    let texts = try await backend.texts(of: number, hold.payee)
     let request = try backend.request(
       .reservation(.capture(number, amount: amount, isLast: call[isFinal] ?? false)),
       by: call.holder.actor, key: call.key)
     let (event, isReplay) = try await backend.submit(request, asset: asset)
-    guard let payment = event.event.payment else {
-      preconditionFailure("a capture ends in another event")
-    }
-    let view = try await backend.view(of: event, payment)
+    let view = PaymentView(
+      event, asset: asset, label: texts.label, description: texts.description)
     return Answer(view.json(backend.ids), isReplay: isReplay)
   }
 
   private static func release(_ call: Call) async throws(Problem) -> Answer {
     let backend = call.backend
-    let (number, asset) = try await named(call)
+    let (number, _, asset) = try await named(call)
     let request = try backend.request(
       .reservation(.release(number)), by: call.holder.actor, key: call.key)
-    let (_, isReplay) = try await backend.submit(request, asset: asset)
-    let view = try await backend.reservation(number, seenBy: call.holder)
-    return Answer(view.json(backend.ids), isReplay: isReplay)
+    let (event, isReplay) = try await backend.submit(request, asset: asset)
+    guard case .reservation(.released(let end)) = event.event else {
+      preconditionFailure("a release ends in another event")
+    }
+    var members = Members()
+    members.id("id", .reservation, number.rawValue, backend.ids)
+    members.string("status", Reservations.Status.released.word)
+    members.amount("released", end.amount, of: asset)
+    members.string("currency", asset.code.description)
+    members.id("from_wallet_id", .wallet, end.payer.rawValue, backend.ids)
+    members.time("created_at", event.header.time)
+    return Answer(members.json, isReplay: isReplay)
   }
 
   private static func find(_ call: Call) async throws(Problem) -> Answer {
-    let (number, _) = try await named(call)
+    let (number, _, _) = try await named(call)
+    try await call.backend.fireDueTimers()
     let view = try await call.backend.reservation(number, seenBy: call.holder)
     return Answer(view.json(call.backend.ids))
   }
@@ -141,6 +159,7 @@ enum ReservationRoutes {
   private static func list(_ call: Call) async throws(Problem) -> Answer {
     let backend = call.backend
     let wallet = try await PaymentRoutes.wallet(of: call, walletId)
+    try await backend.fireDueTimers()
     let (events, next) = try await PaymentRoutes.events(
       of: wallet.number, before: try PaymentRoutes.start(call),
       limit: call[PaymentRoutes.limit] ?? 20, backend
@@ -156,13 +175,15 @@ enum ReservationRoutes {
     return Answer(members.json)
   }
 
-  /// The number of the reservation that the path names, and its asset.
-  private static func named(_ call: Call) async throws(Problem) -> (EventNumber, Asset) {
+  /// The reservation that the path names, as it was made.
+  private static func named(
+    _ call: Call
+  ) async throws(Problem) -> (EventNumber, Reservations.Hold, Asset) {
     let backend = call.backend
     guard let event = try await backend.reserved(call[reservationId]),
       case .reservation(.reserved(let hold)) = event.event
     else { throw Backend.noReservation }
-    return (event.number, try await backend.assets.asset(hold.asset))
+    return (event.number, hold, try await backend.assets.asset(hold.asset))
   }
 }
 
@@ -272,6 +293,11 @@ extension Reservations.Status {
 }
 
 extension Backend {
+  /// So that what is past its deadline is not shown as open.
+  func fireDueTimers() async throws(Problem) {
+    try await read { () throws(LedgerFailure) in try await engine.fireDueTimers() }
+  }
+
   static let noReservation = Problem(
     .reservationNotFound, field: ReservationRoutes.reservationId.property.name,
     "Check the reservation's id; there is none of this id that is yours.")

@@ -26,10 +26,12 @@ extension WalletRoutes {
         .wallet(.open(agent: try agent(call), asset: asset.number)), by: call.holder.actor,
         key: call.key)
       let (event, isReplay) = try await backend.submit(request)
-      guard case .wallet(.opened(let wallet, _, _)) = event.event else {
+      guard case .wallet(.opened(let number, let agent, _)) = event.event else {
         preconditionFailure("opening a wallet ends in another event")
       }
-      return Answer(try await view(of: wallet, backend), isReplay: isReplay)
+      let members = written(
+        number, of: agent, .open, available: .zero, held: .zero, asset, event.header.time, backend)
+      return Answer(members.json, isReplay: isReplay)
     })
 
   static let list = Route(
@@ -108,15 +110,53 @@ extension WalletRoutes {
     return Route(
       method: .post, path: "/v1/wallets/{wallet_id}/\(word)", name: word + "Wallet",
       summary: summary, who: .holders(who), parameters: [walletId], body: body,
-      keys: .idempotencyKey, answer: properties, errors: [.walletNotFound] + errors,
+      keys: .idempotencyKey, answer: stepProperties, errors: [.walletNotFound] + errors,
       handle: { call throws(Problem) in
         let wallet = try await named(call)
         let text = takesReason ? call[reason].map { [$0] } ?? [] : []
         let request = try call.backend.request(
           .wallet(command(call, wallet.number)), by: call.holder.actor, key: call.key, text: text)
-        let (_, isReplay) = try await call.backend.submit(request, asset: wallet.asset)
-        return Answer(try await view(of: wallet.number, call.backend), isReplay: isReplay)
+        let (event, isReplay) = try await call.backend.submit(request, asset: wallet.asset)
+        return Answer(step(event, wallet, call.backend), isReplay: isReplay)
       })
+  }
+
+  private static let stepProperties =
+    [
+      Property("wallet_id", .id(.wallet), "The wallet."),
+      Property("status", .choice(Wallets.Status.allCases.map(\.word)), "What may happen with it."),
+      Property("currency", .currency, "What it holds."),
+      Property(
+        "to_wallet_id", .id(.wallet), isRequired: false, "Where what was left of it went."),
+      Property("created_at", .time, "When it was done."),
+    ]
+    + Property.amount(
+      "moved", isRequired: false, "What went out of it as it was closed, or in as it was reopened.")
+
+  /// What a step answers: from its event alone, so that a replay says the same, and nothing can fail
+  /// once it is done.
+  private static func step(
+    _ event: Recorded, _ wallet: WalletFacts, _ backend: Backend
+  ) -> JSONValue {
+    var members = Members()
+    members.id("wallet_id", .wallet, wallet.number.rawValue, backend.ids)
+    members.string("currency", wallet.asset.code.description)
+    switch event.event {
+    case .wallet(.frozen): members.string("status", Wallets.Status.frozen.word)
+    case .wallet(.unfrozen): members.string("status", Wallets.Status.open.word)
+    case .wallet(.closed(_, let to, let amount, _)):
+      members.string("status", Wallets.Status.closed.word)
+      members.amount("moved", amount, of: wallet.asset)
+      if to.isSome { members.id("to_wallet_id", .wallet, to.rawValue, backend.ids) }
+    case .wallet(.reopened(_, _, let amount, _)):
+      members.string("status", Wallets.Status.open.word)
+      members.amount("moved", amount, of: wallet.asset)
+    case .wallet(.opened), .wallet(.funded), .wallet(.assetAdded), .wallet(.setAside), .genesis,
+      .refusal, .identity, .payment, .fee, .reservation, .refund, .pause:
+      preconditionFailure("a step of a wallet ends in another event")
+    }
+    members.time("created_at", event.header.time)
+    return members.json
   }
 
   private static func named(_ call: Call) async throws(Problem) -> WalletFacts {
@@ -160,15 +200,25 @@ extension WalletRoutes {
       try backend.engine.event(wallet.opened)
     }
     guard let opened else { preconditionFailure("an event that is durable never goes away") }
-    var members = Members()
-    members.id("wallet_id", .wallet, wallet.number.rawValue, backend.ids)
-    members.id("agent_id", .agent, wallet.agent.rawValue, backend.ids)
-    members.string("status", wallet.status.word)
-    members.balance("available", wallet.available, of: wallet.asset)
-    members.balance("held", wallet.held, of: wallet.asset)
-    members.string("currency", wallet.asset.code.description)
-    members.time("created_at", opened.header.time)
+    let members = written(
+      wallet.number, of: wallet.agent, wallet.status, available: wallet.available,
+      held: wallet.held, wallet.asset, opened.header.time, backend)
     return members.json
+  }
+
+  private static func written(
+    _ number: WalletNumber, of agent: AgentNumber, _ status: Wallets.Status, available: Amount,
+    held: Amount, _ asset: Asset, _ opened: Timestamp, _ backend: Backend
+  ) -> Members {
+    var members = Members()
+    members.id("wallet_id", .wallet, number.rawValue, backend.ids)
+    members.id("agent_id", .agent, agent.rawValue, backend.ids)
+    members.string("status", status.word)
+    members.balance("available", available, of: asset)
+    members.balance("held", held, of: asset)
+    members.string("currency", asset.code.description)
+    members.time("created_at", opened)
+    return members
   }
 }
 

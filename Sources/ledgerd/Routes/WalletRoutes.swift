@@ -40,8 +40,8 @@ enum WalletRoutes {
       Property("created_at", .time, "When it arrived."),
     ] + Property.amount("amount", "How much arrived."),
     errors: [
-      .walletNotFound, .invalidAmount, .invalidCurrency, .currencyDiffers, .fundingCapExceeded,
-      .testLedgerOnly,
+      .walletNotFound, .walletClosed, .invalidAmount, .invalidCurrency, .currencyDiffers,
+      .fundingCapExceeded, .testLedgerOnly,
     ],
     handle: { call throws(Problem) in try await fund(call) })
 
