@@ -214,21 +214,35 @@ extension EngineSubject {
     try await compareWallets(model)
     try await comparePayees(model)
     try await compareCredentials(model)
+    try await compareFees(model)
+    let assets = try await engine.assets()
+    guard assets.map(\.code) == model.assets, assets.map(\.scale) == model.scales.map(Int.init)
+    else { throw Mismatch("the assets are \(assets)") }
+    try await compareAgents(model)
+    let pauses = try await engine.pauses()
+    guard pauses.count == model.pauses.count, Set(pauses) == Set(model.pauses) else {
+      throw Mismatch("\(pauses) are paused, not \(model.pauses)")
+    }
+    let refunded = try await engine.refunded(of: model.paid.map(\.number)).map(\.units)
+    guard refunded == model.paid.map(\.refunded) else {
+      throw Mismatch("\(refunded) was refunded, not \(model.paid.map(\.refunded))")
+    }
+    try await compareTimers(model)
+  }
+
+  private func compareFees(_ model: NaiveLedger) async throws {
     let amount = Amount(units: 1_234_567)
     let fee = try await engine.fee(on: amount)
     guard case .success(let fee) = fee, fee.units == model.fee(on: amount.units) else {
       throw Mismatch("the fee on \(amount) is \(fee), not \(model.fee(on: amount.units))")
     }
-    let codes = try await engine.assets().map(\.code)
-    guard codes == model.assets else { throw Mismatch("the assets are \(codes)") }
-    let scales = try await engine.assets().map(\.scale)
-    guard scales == model.scales.map(Int.init) else { throw Mismatch("the scales are \(scales)") }
-    try await compareAgents(model)
-    try await compareRefunds(model)
-    try await compareTimers(model)
+    let (schedule, terms) = try await engine.feeSchedule()
+    guard schedule.rawValue == UInt64(model.schedule), terms == model.terms else {
+      throw Mismatch("the fees are \(schedule), \(terms), not \(model.terms)")
+    }
   }
 
-  /// Each agent's wallets, the newest first, and what is paused.
+  /// Each agent's wallets, the newest first.
   private func compareAgents(_ model: NaiveLedger) async throws {
     for agent in model.agents.indices.prefix(20) {
       let number = AgentNumber(UInt64(agent + 1))
@@ -238,22 +252,6 @@ extension EngineSubject {
       guard wallets == Array(expected) else {
         throw Mismatch("agent \(number) has the wallets \(wallets), not \(expected)")
       }
-    }
-    let pauses = try await engine.pauses()
-    guard pauses.count == model.pauses.count, Set(pauses) == Set(model.pauses) else {
-      throw Mismatch("\(pauses) are paused, not \(model.pauses)")
-    }
-  }
-
-  private func compareRefunds(_ model: NaiveLedger) async throws {
-    let refunded = try await engine.refunded(of: model.paid.map(\.number)).map(\.units)
-    let expected = model.paid.map(\.refunded)
-    guard refunded == expected else {
-      throw Mismatch("\(refunded) was refunded, not \(expected)")
-    }
-    let current = try await engine.feeSchedule()
-    guard current.0.rawValue == UInt64(model.schedule), current.1 == model.terms else {
-      throw Mismatch("the fees are \(current), not \(model.terms)")
     }
   }
 

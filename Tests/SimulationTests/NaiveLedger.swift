@@ -98,7 +98,7 @@ struct NaiveLedger {
   /// The schedule that counts, from 1.
   var schedule = 1
   var reservations: [Reservation] = []
-  /// Whether each row for open reservations is free, and which were freed, the last one last.
+  /// How many rows for open reservations there are, and which are free, the last freed last.
   var slotCount = 0
   var freeSlots: [Int] = []
   var paid: [Paid] = []
