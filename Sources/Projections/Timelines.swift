@@ -120,8 +120,8 @@ public enum TimelineOwner: Hashable, Sendable {
   case event(EventNumber)
 }
 
-/// The wallets that one event touches, each once: the one that it opens or changes, then those of its
-/// postings in their order; and the earlier event that it is about, if there is one.
+/// The wallets that one event touches, each once: the one that it opens or changes, then those of
+/// its postings in their order; and the earlier event that it is about, if there is one.
 struct Touched {
   /// The event that it is about.
   let subject: EventNumber?

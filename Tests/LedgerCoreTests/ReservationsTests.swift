@@ -221,7 +221,27 @@ import Testing
       .payeeRegistered(payee: payee, tenant: TenantNumber(1), asset: Scenario.usd, label: 7))
     expect(
       given: Self.given, when: Self.reserve(1_000, to: .external(label: 7)), by: Self.ann,
-      then: [registered, Self.hold(1_000, fee: 4, to: .external(payee))], texts: [.second, .first])
+      then: [
+        registered,
+        // The hold's own time counts, which is a nanosecond after that of the label's event.
+        Self.hold(
+          1_000, fee: 4, to: .external(payee),
+          until: Timestamp(nanoseconds: Scenario.now.nanoseconds + 1 + Self.day)),
+      ], texts: [.second, .first])
+  }
+
+  @Test func `after a thousand captures there is only the release`() {
+    let given =
+      Self.given + [Self.hold(2_000, fee: 8, isMultiple: true)]
+      + (0..<1_000).map { index in
+        Self.captured(1, fee: index % 250 == 0 ? 1 : 0, released: 0, isLast: false)
+      }
+    for command in [Self.capture(1), Self.capture(nil), Self.capture(1, isLast: true)] {
+      expect(given: given, when: command, by: Self.ann, refused: .tooManyCaptures)
+    }
+    expect(
+      given: given, when: .reservation(.release(Self.made)), by: Self.ann,
+      then: [.reservation(.released(Self.end(1_004)))])
   }
 
   /// The fee schedule of the hold counts, whatever came after it.

@@ -133,8 +133,8 @@ extension WalletRoutes {
     + Property.amount(
       "moved", isRequired: false, "What went out of it as it was closed, or in as it was reopened.")
 
-  /// What a step answers: from its event alone, so that a replay says the same, and nothing can fail
-  /// once it is done.
+  /// What a step answers: from its event alone, so that a replay says the same, and nothing can
+  /// fail once it is done.
   private static func step(
     _ event: Recorded, _ wallet: WalletFacts, _ backend: Backend
   ) -> JSONValue {
