@@ -13,13 +13,20 @@ import Testing
     var high: UInt64
   }
 
+  private struct SlabbedRow: SlabRow {
+    var value: UInt64
+    var nextFree: UInt64 = 0
+  }
+
   private struct Everything: ~Copyable {
     let undo = Undo()
     var table: Table<Things, Row>
     var index: Index
     var timers: Timers
     var fingerprints: Fingerprints
+    var slab: Slab<Things, SlabbedRow>
     var keys: [UInt128] = []
+    var taken: [Number<Things>] = []
     var handles: [Timers.Handle] = []
 
     init() {
@@ -27,6 +34,7 @@ import Testing
       index = Index(undo: undo)
       timers = Timers(undo: undo)
       fingerprints = Fingerprints(undo: undo)
+      slab = Slab(undo: undo)
     }
 
     deinit { undo.destroy() }
@@ -36,10 +44,11 @@ import Testing
       index.reserve(count)
       timers.reserve(count)
       fingerprints.reserve(count)
+      slab.reserve(count)
     }
 
     mutating func change(_ random: inout SplitMix64) {
-      switch random.below(7) {
+      switch random.below(9) {
       case 0, 1: table.append(Row(low: random.next(), high: random.next()))
       case 2 where table.count > 0: table.removeLast()
       case 3 where table.count > 0:
@@ -51,6 +60,8 @@ import Testing
         keys.append(key)
       case 5 where !handles.isEmpty:
         timers.cancel(handles.remove(at: random.below(handles.count)))
+      case 6 where !taken.isEmpty: slab.free(taken.remove(at: random.below(taken.count)))
+      case 7: taken.append(slab.take(SlabbedRow(value: random.next())))
       default:  // not ours: a random number
         handles.append(
           timers.arm(
@@ -65,6 +76,7 @@ import Testing
       var bytes: [UInt8] = []
       table.withBytes { table, _ in bytes += table.copied() }
       timers.withBytes { table, _ in bytes += table.copied() }
+      slab.withBytes { table, _ in bytes += table.copied() }
       for key in asked {
         bytes += UInt128.bytes(UInt128(index.find(key)))
         let found = try fingerprints.find(key) { _ in true }
@@ -82,7 +94,8 @@ import Testing
       for _ in 0..<random.below(10) { world.change(&random) }
       let count = random.below(200)
       world.reserve(count)
-      let (keys, handles) = (world.keys, world.handles)
+      let (keys, handles, taken) = (world.keys, world.handles, world.taken)
+      #expect(world.slab.count == taken.count)
       // The older keys were looked at when they were new.
       let asked = Array(keys.suffix(50))
       let before = try world.bytes(asked)
@@ -95,7 +108,7 @@ import Testing
         world.undo.rollBack()
         #expect(try world.bytes(asked) == before)
         for key in tried.dropFirst(keys.count) { #expect(world.index.find(key) == 0) }
-        (world.keys, world.handles) = (keys, handles)
+        (world.keys, world.handles, world.taken) = (keys, handles, taken)
       }
     }
   }
@@ -106,30 +119,39 @@ import Testing
       after: Scenario.agents + [Scenario.funded(Scenario.annWallet, 1_000_000_000)])
     var decision = Decision()
     var number: UInt64 = 1_000
+    var past: [Recorded] = []
+    var counts: Set<String> = []
     for _ in 0..<200 {
-      let before = ledger.bytes
+      let (before, began) = (ledger.bytes, number)
       ledger.reserve(64 * Decision.eventCountMax)
       ledger.undo.begin()
       for _ in 0..<(1 + random.below(64)) {
-        apply(command(&random), to: &ledger, &decision, &number)
+        apply(command(&random, past), to: &ledger, &decision, &number, &past)
       }
+      for recorded in past { counts.insert("\(recorded.event.code)") }
       if random.below(4) == 0 {
         ledger.undo.keep()
       } else {
+        past.removeAll { $0.number.rawValue >= began }
         ledger.undo.rollBack()
         #expect(ledger.bytes == before)
       }
+    }
+    // Of each kind of event that changes rows for what is open, one was undone or kept at least.
+    for code in [0x0204, 0x0206, 0x0207, 0x0501, 0x0502, 0x0503, 0x0601, 0x0701, 0x0702] {
+      #expect(counts.contains("\(code)"), "no event of code \(code) was seen")
     }
   }
 
   private func apply(
     _ command: Command, to ledger: inout Ledger, _ decision: inout Decision,
-    _ number: inout UInt64
+    _ number: inout UInt64, _ past: inout [Recorded]
   ) {
     decision.removeAll()
     let now = Timestamp(nanoseconds: number * 1_000_000_000)
+    let named = past.first { $0.number == command.named }
     do throws(Refusal) {
-      try ledger.decide(command, by: .administrator, at: now, into: &decision)
+      try ledger.decide(command, by: .administrator, about: named, at: now, into: &decision)
     } catch {
       return
     }
@@ -138,13 +160,33 @@ import Testing
         number: EventNumber(number),
         time: Timestamp(nanoseconds: now.nanoseconds + UInt64(index)), actor: .administrator)
       ledger.evolve(decision[index], header, body: Span())
+      past.append(Recorded(header: header, event: decision[index]))
       number += 1
     }
   }
 
-  private func command(_ random: inout SplitMix64) -> Command {
+  private func command(_ random: inout SplitMix64, _ past: [Recorded]) -> Command {
     let wallet = WalletNumber(UInt64(1 + random.below(2)))
-    switch random.below(6) {
+    let named =
+      past.isEmpty ? .none : past[past.count - 1 - random.below(min(past.count, 40))].number
+    let scopes: [Pauses.Scope] = [.ledger, .tenant(TenantNumber(1)), .rail(.internal)]
+    switch random.below(18) {
+    case 6, 7:
+      return .reservation(
+        .reserve(
+          from: wallet, to: .wallet(WalletNumber(3 - wallet.rawValue)),
+          amount: Amount(units: Int128(1 + random.below(1_000))), seconds: 86_400,
+          isMultiple: random.below(2) == 0))
+    case 8, 9: return .reservation(.capture(named, amount: Amount(units: 1)))
+    case 10:
+      let newest = past.last { $0.event.code == 0x0501 }
+      return .reservation(.release(newest?.number ?? .none))
+    case 11: return .refund(.refund(named, amount: Amount(units: 1)))
+    case 12: return .wallet(random.below(2) == 0 ? .freeze(wallet) : .unfreeze(wallet))
+    case 13: return .wallet(.close(WalletNumber(4 + UInt64(random.below(4)))))
+    case 14: return .wallet(.reopen(WalletNumber(4 + UInt64(random.below(4)))))
+    case 15: return .pause(.pause(scopes[random.below(3)]))
+    case 16: return .pause(.resume(scopes[random.below(3)]))
     case 0:
       return .identity(
         .registerAgent(
