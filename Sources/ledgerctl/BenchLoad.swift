@@ -32,6 +32,13 @@ extension Bench {
       return pays ? payment(from: hot, to: other) : payment(from: other, to: hot)
     }
 
+    /// A key that no request had before.
+    mutating func key() -> IdempotencyKey {
+      IdempotencyKey(
+        fingerprint: UInt128(generator.next()) << 64 | UInt128(generator.next()),
+        digest: generator.next())
+    }
+
     /// A reservation between random wallets, for a day.
     mutating func reservation() -> Command {
       let from = wallet()
@@ -42,9 +49,7 @@ extension Bench {
     }
 
     private mutating func payment(from: UInt64, to: UInt64) -> Request {
-      let key = IdempotencyKey(
-        fingerprint: UInt128(generator.next()) << 64 | UInt128(generator.next()),
-        digest: generator.next())
+      let key = key()
       return Request(
         .payment(
           .pay(

@@ -14,9 +14,7 @@ extension Bench {
     private static let keptCountMax = 1 << 16
 
     mutating func request(_ load: inout Load) -> Request {
-      let key = IdempotencyKey(
-        fingerprint: UInt128(generator.next()) << 64 | UInt128(generator.next()),
-        digest: generator.next())
+      let key = load.key()
       switch generator.next() % 10 {
       case 0:
         return Request(load.reservation(), by: .agent(AgentNumber(1)), key: key)
