@@ -198,11 +198,22 @@ struct EngineSubject: Subject {
   }
 
   mutating func crash() throws {
-    let copy = directories.next()
-    try FileManager.default.copyItem(at: directory, to: copy)
+    let copy = try copied(triesLeft: 9)
     engine.close()
     directory = copy
     engine = try Engine.open(directory.path, options)
+  }
+
+  /// The files as they are at one moment. The housekeeping thread may rename one after it was
+  /// listed and before it is copied: then that was no moment, and it is done again.
+  private func copied(triesLeft: Int) throws -> URL {
+    let copy = directories.next()
+    do {
+      try FileManager.default.copyItem(at: directory, to: copy)
+      return copy
+    } catch let error as CocoaError where error.code == .fileNoSuchFile && triesLeft > 0 {
+      return try copied(triesLeft: triesLeft - 1)
+    }
   }
 }
 
