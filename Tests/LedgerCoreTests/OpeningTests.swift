@@ -283,6 +283,7 @@ import Testing
     let child = try Child(["run", directory.path])
     defer { child.kill() }
     let deadline = Date(timeIntervalSinceNow: 60)
+    // Collected by another thread, as above.
     func wait(forMoreThan count: Int) {
       while child.lines.count <= count, Date() < deadline { Thread.sleep(forTimeInterval: 0.02) }
     }

@@ -64,6 +64,7 @@ import Testing
       process.standardOutput = output
       process.standardError = errors
       try process.run()
+      // The child says to nobody that it has begun: look for it until it is there.
       while process.isRunning, !stopChild(of: bed) { usleep(500) }
       kill(process.processIdentifier, signal)
       // What it passes on comes while the child stands still.

@@ -57,13 +57,10 @@ enum FeeRoutes {
   private static func set(_ call: Call) async throws(Problem) -> Answer {
     let backend = call.backend
     let unit = try await unit(call)
-    func amount(_ field: Field<String?>, or other: Amount) throws(Problem) -> Amount {
-      guard let text = call[field] else { return other }
-      return try Amount(text, of: unit, field: field.property.name)
-    }
     let terms = Fees.Terms(
-      flat: try amount(flat, or: .zero), basisPoints: UInt32(call[basisPoints]),
-      min: try amount(min, or: .zero), max: try amount(max, or: .commandMax),
+      flat: try call.amount(flat, of: unit) ?? .zero, basisPoints: UInt32(call[basisPoints]),
+      min: try call.amount(min, of: unit) ?? .zero,
+      max: try call.amount(max, of: unit) ?? .commandMax,
       side: call[side] == Fees.Side.payee.word ? .payee : .payer,
       isFeeRefunded: call[onRefund] == "proportional")
     let request = try backend.request(

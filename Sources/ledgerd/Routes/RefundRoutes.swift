@@ -43,12 +43,7 @@ enum RefundRoutes {
         "Check the payment's id; there is none of this id that is yours.")
     }
     let asset = try await backend.assets.asset(payment.asset)
-    let part: Amount?
-    if let text = call[amount] {
-      part = try Amount(text, of: asset, field: amount.property.name)
-    } else {
-      part = nil
-    }
+    let part = try call.amount(amount, of: asset)
     let request = try backend.request(
       .refund(.refund(number, amount: part)), by: call.holder.actor, key: call.key,
       text: call[reason].map { [$0] } ?? [])

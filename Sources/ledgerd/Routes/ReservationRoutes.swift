@@ -113,12 +113,7 @@ enum ReservationRoutes {
   private static func capture(_ call: Call) async throws(Problem) -> Answer {
     let backend = call.backend
     let (number, hold, asset) = try await named(call)
-    let amount: Amount?
-    if let text = call[captured] {
-      amount = try Amount(text, of: asset, field: captured.property.name)
-    } else {
-      amount = nil
-    }
+    let amount = try call.amount(captured, of: asset)
     // Before it is submitted: once it is done, nothing may fail that would say it was not.
     let texts = try await backend.texts(of: number, hold.payee)
     let request = try backend.request(

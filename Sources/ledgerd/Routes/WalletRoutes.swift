@@ -118,6 +118,14 @@ extension Amount {
   }
 }
 
+extension Call {
+  /// The amount that a field names, or nil where it was not sent.
+  func amount(_ field: Field<String?>, of asset: Asset) throws(Problem) -> Amount? {
+    guard let text = self[field] else { return nil }
+    return try Amount(text, of: asset, field: field.property.name)
+  }
+}
+
 extension Backend {
   /// The number of the currency that a request names, or none where it names none.
   func asset(named code: String?) async throws(Problem) -> AssetNumber {
