@@ -137,18 +137,18 @@ public enum Event: Hashable, Sendable {
   /// What an operator stopped.
   case pause(Pauses.Event)
 
-  /// What the event moves in the double-entry ledger: a function of the event alone
+  /// What the event moves in the double-entry ledger: a function of the event and its body alone
   /// (`design.md` 4.4, rules in `accounting.md` 4).
-  public func postings(into postings: inout Postings) {
+  public func postings(body: Span<UInt8> = Span(), into postings: inout Postings) {
     switch self {
     case .genesis(let event): Genesis.postings(event, into: &postings)
     case .refusal(let event): Refusals.postings(event, into: &postings)
     case .identity(let event): Identity.postings(event, into: &postings)
     case .wallet(let event): Wallets.postings(event, into: &postings)
-    case .payment(let event): Payments.postings(event, into: &postings)
+    case .payment(let event): Payments.postings(event, body: body, into: &postings)
     case .fee(let event): Fees.postings(event, into: &postings)
     case .reservation(let event): Reservations.postings(event, into: &postings)
-    case .refund(let event): Refunds.postings(event, into: &postings)
+    case .refund(let event): Refunds.postings(event, body: body, into: &postings)
     case .pause(let event): Pauses.postings(event, into: &postings)
     }
   }
@@ -194,26 +194,29 @@ public struct Ledger: ~Copyable {
 
   deinit { undo.destroy() }
 
-  /// Decides a command: events, or a refusal. Pure; `now` is the first event's time, and `named`
-  /// the event of ``Command/named``, where the command names one that there is.
+  /// Decides a command with its `body`: events, or a refusal. Pure; `now` is the first event's time,
+  /// and `named` the event of ``Command/named`` and its body, where the command names one that
+  /// there is.
   @inline(__always)
   func decide(
-    _ command: Command, by actor: Actor, about named: Recorded? = nil, at now: Timestamp,
+    _ command: Command, body: Span<UInt8> = Span(), by actor: Actor,
+    about named: Recorded? = nil, namedBody: Span<UInt8> = Span(), at now: Timestamp,
     into decision: inout Decision
   ) throws(Refusal) {
     switch command {
     case .payment(let command):
-      try Payments.decide(command, by: actor, self, into: &decision)
+      try Payments.decide(command, body: body, by: actor, self, into: &decision)
     case .identity(let command):
       try Identity.decide(command, by: actor, self, into: &decision)
     case .wallet(let command):
       try Wallets.decide(command, by: actor, self, into: &decision)
     case .fee(let command):
-      try Fees.decide(command, by: actor, self, at: now, into: &decision)
+      try Fees.decide(command, body: body, by: actor, self, at: now, into: &decision)
     case .reservation(let command):
       try Reservations.decide(command, by: actor, about: named, self, at: now, into: &decision)
     case .refund(let command):
-      try Refunds.decide(command, by: actor, about: named, self, into: &decision)
+      try Refunds.decide(
+        command, by: actor, about: named, body: namedBody, self, into: &decision)
     case .pause(let command):
       try Pauses.decide(command, by: actor, self, into: &decision)
     }
@@ -224,15 +227,16 @@ public struct Ledger: ~Copyable {
   @inline(__always)
   mutating func evolve(_ event: Event, _ header: Header, body: Span<UInt8>) {
     switch event {
-    case .payment(let event): Payments.evolve(&payments, &wallets, event, header)
+    case .payment(let event): Payments.evolve(&payments, &wallets, event, header, body: body)
     case .genesis(let event): Genesis.evolve(&genesis, &wallets, &fees, event, body: body)
     case .refusal(let event): Refusals.evolve(&identity, event, header)
     case .identity(let event): Identity.evolve(&identity, event, header)
     case .wallet(let event): Wallets.evolve(&wallets, event, header)
-    case .fee(let event): Fees.evolve(&fees, &timers, event, header)
+    case .fee(let event): Fees.evolve(&fees, &timers, event, header, body: body)
     case .reservation(let event):
       Reservations.evolve(&reservations, &payments, &wallets, &timers, event, header)
-    case .refund(let event): Refunds.evolve(&refunds, &payments, &wallets, event, header)
+    case .refund(let event):
+      Refunds.evolve(&refunds, &payments, &wallets, event, header, body: body)
     case .pause(let event): Pauses.evolve(&pauses, event)
     }
   }
@@ -311,5 +315,5 @@ public struct Ledger: ~Copyable {
 
   /// The number of this arrangement of the state. Raised whenever a table is added, or a row of one
   /// changes: snapshots of another are passed over. (A layout test says when.)
-  static let layout: UInt32 = 2
+  static let layout: UInt32 = 3
 }

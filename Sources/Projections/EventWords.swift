@@ -234,10 +234,10 @@ package struct EventWords: Sendable {
     package var asset: String
   }
 
-  /// What an event moved; empty where it moved nothing.
-  package func postings(of event: Event) -> [Line] {
+  /// What an event with this body moved; empty where it moved nothing.
+  package func postings(of event: Event, body: [UInt8]) -> [Line] {
     var postings = Postings()
-    event.postings(into: &postings)
+    event.postings(body: body.span, into: &postings)
     var lines: [Line] = []
     for index in 0..<postings.count {
       let posting = postings[index]
@@ -298,6 +298,7 @@ package struct EventWords: Sendable {
     switch payee {
     case .wallet(let number): wallet(number)
     case .external(let number): "external \(number)"
+    case .split(let count): "\(count) receivers"
     }
   }
 

@@ -31,7 +31,7 @@ struct Fold: ~Copyable, Sendable {
 
   /// Applies the next event. After an error the fold is spoilt.
   mutating func apply(
-    _ number: EventNumber, _ event: borrowing Event, _ transaction: Transaction
+    _ number: EventNumber, _ event: borrowing Event, body: Span<UInt8>, _ transaction: Transaction
   ) throws(StorageError) {
     guard number.rawValue == progress.position.rawValue + 1 else {
       throw .damaged("event \(number) follows \(progress.position) in the projections")
@@ -41,7 +41,7 @@ struct Fold: ~Copyable, Sendable {
       try Balances.open(wallet, in: asset, &wallets, transaction)
     }
     postings.removeAll()
-    event.postings(into: &postings)
+    event.postings(body: body, into: &postings)
     for index in 0..<postings.count {
       try balances.post(postings[index], &wallets, transaction)
     }
@@ -80,8 +80,8 @@ extension Fold {
       try tape.walk(
         from: EventNumber(from.rawValue + 1), through: end,
         blockCountMax: Int(Self.sliceEventCountMax)
-      ) { header, event throws(StorageError) in
-        try apply(header.number, event, transaction)
+      ) { header, event, body throws(StorageError) in
+        try apply(header.number, event, body: body, transaction)
         progress.time = header.time
         return true
       }

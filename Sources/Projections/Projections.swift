@@ -172,7 +172,9 @@ public final class Projections: Sendable {
     let limit = min(limit, Self.timelineCountMax)
     guard limit > 0 else { return TimelinePage(events: [], next: nil) }
     var index: Int?
-    if let before { index = try event(before).flatMap { Self.touched($0).index(of: owner) } }
+    if let before, let event = try event(before) {
+      index = Touched(event.event, try postings(of: event)).index(of: owner)
+    }
     let beginning = try await look { [index] fold, transaction throws(StorageError) in
       try fold.timeline(of: owner, before: before, index: index, limit: limit, transaction)
     }
@@ -199,10 +201,15 @@ public final class Projections: Sendable {
     }
   }
 
-  private static func touched(_ recorded: Recorded) -> Touched {
+  private func postings(of event: Recorded) throws(ProjectionFailure) -> Postings {
     var postings = Postings()
-    recorded.event.postings(into: &postings)
-    return Touched(recorded.event, postings)
+    do throws(LedgerFailure) {
+      let body = try engine.body(of: event.number)
+      event.event.postings(body: body.span, into: &postings)
+    } catch {
+      throw ProjectionFailure(error)
+    }
+    return postings
   }
 
   /// Runs `body` on the rows, once everything that is durable now is in them.

@@ -125,7 +125,7 @@ public enum TimelineOwner: Hashable, Sendable {
 struct Touched {
   /// The event that it is about.
   let subject: EventNumber?
-  private var numbers = InlineArray<17, UInt64>(repeating: 0)
+  private var numbers = InlineArray<34, UInt64>(repeating: 0)
   private(set) var count = 0
 
   /// Of an event with its postings.

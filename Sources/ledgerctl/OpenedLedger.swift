@@ -60,7 +60,7 @@ final class OpenedLedger: Source {
     else { return nil }
     let words = try await words()
     var view = try view(found, words)
-    view.postings = words.postings(of: found.event).map { line in
+    view.postings = words.postings(of: found.event, body: try engine.body(of: number)).map { line in
       PostingView(
         debit: line.debit, credit: line.credit, amount: line.amount, asset: line.asset)
     }

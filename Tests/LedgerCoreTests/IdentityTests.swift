@@ -55,17 +55,17 @@ import Testing
     let tenant = Event.identity(.tenantRegistered(tenant: TenantNumber(4), name: 0))
     expect(
       when: Self.register(), by: actor, then: [tenant] + Self.registered(in: 4),
-      texts: [.none, .none, .none, .none, .first])
+      texts: [.none, .none, .none, .none, .own])
   }
 
   @Test func `a tenant is registered by its first agent and joined by the next`() {
     let tenant = Event.identity(.tenantRegistered(tenant: TenantNumber(4), name: Self.acme))
     expect(
       when: Self.register(tenant: Self.acme), by: .anonymous,
-      then: [tenant] + Self.registered(in: 4), texts: [.second, .none, .none, .none, .first])
+      then: [tenant] + Self.registered(in: 4), texts: [.label(0), .none, .none, .none, .own])
     expect(
       given: Scenario.agents + [tenant], when: Self.register(tenant: Self.acme), by: .anonymous,
-      then: Self.registered(in: 4), texts: [.none, .none, .none, .first])
+      then: Self.registered(in: 4), texts: [.none, .none, .none, .own])
   }
 
   @Test func `agents without a name never collide`() {

@@ -33,7 +33,7 @@ import Testing
     for command in [Self.refund(nil), Self.refund(1_000)] {
       expect(
         given: Self.given, when: command, by: Self.bob, then: [Self.refunded(1_000)],
-        texts: [.first])
+        texts: [.own])
     }
   }
 
@@ -202,7 +202,7 @@ import Testing
           .setAside(
             wallet: Scenario.annWallet, agent: Scenario.ann, amount: Amount(units: 600),
             asset: Scenario.usd)),
-      ], texts: [.first, .none], answer: 0)
+      ], texts: [.own, .none], answer: 0)
   }
 
   @Test func `a closed payee refunds nothing, a frozen one through staff`() {

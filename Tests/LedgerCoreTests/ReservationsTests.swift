@@ -66,7 +66,7 @@ import Testing
   @Test func `a hold includes the fee that the payer will bear`() {
     expect(
       given: Self.given, when: Self.reserve(1_000), by: Self.ann,
-      then: [Self.hold(1_000, fee: 4)], texts: [.first])
+      then: [Self.hold(1_000, fee: 4)], texts: [.own])
   }
 
   @Test func `the whole balance can be held, fee included, and no unit more`() {
@@ -227,7 +227,7 @@ import Testing
         Self.hold(
           1_000, fee: 4, to: .external(payee),
           until: Timestamp(nanoseconds: Scenario.now.nanoseconds + 1 + Self.day)),
-      ], texts: [.second, .first])
+      ], texts: [.label(0), .own])
   }
 
   @Test func `after a thousand captures there is only the release`() {

@@ -76,13 +76,17 @@ enum Scenario {
   }
 
   /// The state after genesis and these events, a second apart. Another genesis may be given first.
-  static func ledger(after given: [Event], by actor: Actor = .ledger) -> Ledger {
+  /// `bodies` are those of events by their numbers.
+  static func ledger(
+    after given: [Event], by actor: Actor = .ledger, bodies: [EventNumber: [UInt8]] = [:]
+  ) -> Ledger {
     var ledger = Ledger()
     for (index, event) in history(given).enumerated() {
       let header = Header(
         number: EventNumber(UInt64(index + 1)),
         time: Timestamp(nanoseconds: UInt64(index + 1) * 1_000_000_000), actor: actor)
-      ledger.evolve(event, header, body: index == 0 ? assets.span : Span())
+      let body = index == 0 ? assets : bodies[header.number] ?? []
+      ledger.evolve(event, header, body: body.span)
     }
     return ledger
   }
@@ -104,27 +108,38 @@ enum Scenario {
 }
 
 /// Given what happened, when this is asked, then this happens, and the state takes it.
+///
+/// - `bodies`: those of the given events, by their numbers.
+/// - `asked`: the command's body.
+/// - `body`: that of the one event that has some.
 func expect(
-  given: [Event] = Scenario.agents, when command: Command, by actor: Actor,
-  at now: Timestamp = Scenario.now, then events: [Event], texts: [Decision.Text]? = nil,
-  answer: Int? = nil, sourceLocation: SourceLocation = #_sourceLocation
+  given: [Event] = Scenario.agents, bodies: [EventNumber: [UInt8]] = [:], when command: Command,
+  asked: [UInt8] = [], by actor: Actor, at now: Timestamp = Scenario.now, then events: [Event],
+  body: [UInt8] = [], texts: [Decision.Text]? = nil, answer: Int? = nil,
+  sourceLocation: SourceLocation = #_sourceLocation
 ) {
-  var ledger = Scenario.ledger(after: given)
+  var ledger = Scenario.ledger(after: given, bodies: bodies)
   var decision = Decision()
   let named = Scenario.named(command, Scenario.history(given))
+  let namedBody = bodies[command.named] ?? []
   do throws(Refusal) {
-    try ledger.decide(command, by: actor, about: named, at: now, into: &decision)
+    try ledger.decide(
+      command, body: asked.span, by: actor, about: named, namedBody: namedBody.span, at: now,
+      into: &decision)
   } catch {
     Issue.record("refused: \(error)", sourceLocation: sourceLocation)
     return
   }
   var decided: [Event] = []
   var decidedTexts: [Decision.Text] = []
+  var decidedBodies: [[UInt8]] = []
   for index in 0..<decision.count {
     decided.append(decision[index])
     decidedTexts.append(decision.text(index))
+    decidedBodies.append(decision.takeBody(of: index))
   }
   #expect(decided == events, sourceLocation: sourceLocation)
+  #expect(decidedBodies.flatMap { $0 } == body, sourceLocation: sourceLocation)
   #expect(decision.answer == answer ?? events.count - 1, sourceLocation: sourceLocation)
   if let texts { #expect(decidedTexts == texts, sourceLocation: sourceLocation) }
   let history = Scenario.history(given)
@@ -132,31 +147,40 @@ func expect(
     let header = Header(
       number: EventNumber(UInt64(history.count + index + 1)),
       time: Timestamp(nanoseconds: now.nanoseconds + UInt64(index)), actor: actor)
-    ledger.evolve(event, header, body: Span())
+    ledger.evolve(event, header, body: decidedBodies[index].span)
   }
-  expectBooksAgree(ledger, history + decided, sourceLocation: sourceLocation)
+  var books = Books()
+  for (index, event) in history.enumerated() {
+    books.add(event, body: bodies[EventNumber(UInt64(index + 1))] ?? [])
+  }
+  for (event, body) in zip(decided, decidedBodies) { books.add(event, body: body) }
+  expectBooksAgree(ledger, books, sourceLocation: sourceLocation)
 }
 
 /// Given what happened, when this is asked, it is refused for this reason.
 func expect(
-  given: [Event] = Scenario.agents, when command: Command, by actor: Actor,
-  at now: Timestamp = Scenario.now, refused reason: Rejection,
-  sourceLocation: SourceLocation = #_sourceLocation
+  given: [Event] = Scenario.agents, bodies: [EventNumber: [UInt8]] = [:], when command: Command,
+  asked: [UInt8] = [], by actor: Actor, at now: Timestamp = Scenario.now,
+  refused reason: Rejection, sourceLocation: SourceLocation = #_sourceLocation
 ) {
-  let refusal = refusal(given: given, when: command, by: actor, at: now)
+  let refusal = refusal(
+    given: given, bodies: bodies, when: command, asked: asked, by: actor, at: now)
   #expect(refusal?.reason == reason, sourceLocation: sourceLocation)
 }
 
 /// The refusal with its numbers, or `nil` where the command is not refused.
 func refusal(
-  given: [Event] = Scenario.agents, when command: Command, by actor: Actor,
-  at now: Timestamp = Scenario.now
+  given: [Event] = Scenario.agents, bodies: [EventNumber: [UInt8]] = [:], when command: Command,
+  asked: [UInt8] = [], by actor: Actor, at now: Timestamp = Scenario.now
 ) -> Refusal? {
-  let ledger = Scenario.ledger(after: given)
+  let ledger = Scenario.ledger(after: given, bodies: bodies)
   var decision = Decision()
   let named = Scenario.named(command, Scenario.history(given))
+  let namedBody = bodies[command.named] ?? []
   do throws(Refusal) {
-    try ledger.decide(command, by: actor, about: named, at: now, into: &decision)
+    try ledger.decide(
+      command, body: asked.span, by: actor, about: named, namedBody: namedBody.span, at: now,
+      into: &decision)
     return nil
   } catch {
     return error
@@ -220,13 +244,13 @@ struct Books: Sendable {
   /// Credits minus debits.
   private var lines: [Line: Int128] = [:]
 
-  init(_ events: [Event]) {
+  init(_ events: [Event] = []) {
     for event in events { add(event) }
   }
 
-  mutating func add(_ event: Event) {
+  mutating func add(_ event: Event, body: [UInt8] = []) {
     var postings = Postings()
-    event.postings(into: &postings)
+    event.postings(body: body.span, into: &postings)
     for index in 0..<postings.count {
       let posting = postings[index]
       lines[Line(account: posting.debit, asset: posting.asset), default: 0] &-=

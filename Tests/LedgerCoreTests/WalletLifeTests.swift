@@ -30,10 +30,10 @@ import Testing
   @Test func `staff freezes and unfreezes, with a reason beside it`() {
     expect(
       given: Self.given, when: .wallet(.freeze(Self.wallet)), by: Self.staff, then: [Self.frozen],
-      texts: [.first])
+      texts: [.own])
     expect(
       given: Self.given + [Self.frozen], when: .wallet(.unfreeze(Self.wallet)), by: Self.staff,
-      then: [.wallet(.unfrozen(wallet: Self.wallet))], texts: [.first])
+      then: [.wallet(.unfrozen(wallet: Self.wallet))], texts: [.own])
     for command in [Wallets.Command.freeze(Self.wallet), .unfreeze(Self.wallet)] {
       expect(given: Self.given, when: .wallet(command), by: Self.ann, refused: .notPermitted)
     }
@@ -234,7 +234,7 @@ import Testing
   func `pauses are staff's, and come in turn`(scope: Pauses.Scope) {
     expect(
       given: Self.given, when: .pause(.pause(scope)), by: Self.staff,
-      then: [.pause(.paused(scope))], texts: [.first])
+      then: [.pause(.paused(scope))], texts: [.own])
     expect(
       given: Self.given, when: .pause(.resume(scope)), by: Self.staff, refused: .notPaused)
     expect(

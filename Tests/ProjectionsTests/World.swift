@@ -31,7 +31,8 @@ final class World {
     do throws(StorageError) {
       try store.environment.read { transaction throws(StorageError) in
         for (index, event) in events.enumerated() {
-          try fold.apply(EventNumber(first + UInt64(index)), event, transaction)
+          try fold.apply(
+            EventNumber(first + UInt64(index)), event, body: Span(), transaction)
         }
       }
       history += events

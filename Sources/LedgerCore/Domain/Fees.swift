@@ -47,18 +47,12 @@ public enum Fees {
     /// 40 basis points, rounded up: 5 costs 0.02.
     public static let standard = Terms(basisPoints: 40)
 
-    /// The fee on `amount`, rounded up once.
-    func fee(on amount: Amount) throws(Refusal) -> Amount {
-      let share = try amount.scaledUp(by: Int128(basisPoints), over: 10_000)
-      let fee = try flat.adding(share)
+    /// The fee on `amount`, rounded up once, with the flat part and share of a tier where one counts.
+    func fee(on amount: Amount, tier: Tier? = nil) throws(Refusal) -> Amount {
+      let points = tier?.basisPoints ?? basisPoints
+      let share = try amount.scaledUp(by: Int128(points), over: 10_000)
+      let fee = try (tier?.flat ?? flat).adding(share)
       return Swift.min(Swift.max(fee, min), max)
-    }
-
-    /// The fee that a part bears when `before` came before it: parts add up to the fee on their sum
-    /// (`accounting.md` 2). Both are non-negative.
-    func part(of amount: Amount, after before: Amount) throws(Refusal) -> Amount {
-      let whole = try fee(on: try before.adding(amount))
-      return before == .zero ? whole : whole - (try fee(on: before))
     }
 
     /// Whether every term is within its bounds.
@@ -69,12 +63,39 @@ public enum Fees {
     }
   }
 
+  /// A flat part and a share in place of the terms', for amounts from ``from`` on: for all of the
+  /// amount, not for what is above.
+  public struct Tier: Hashable, Sendable {
+    /// The least amount that it counts for. Greater than zero, and than that of the tier before.
+    public var from: Amount
+    /// As ``Terms/flat``.
+    public var flat: Amount
+    /// As ``Terms/basisPoints``.
+    public var basisPoints: UInt32
+
+    /// A tier of these terms.
+    public init(from: Amount, flat: Amount = .zero, basisPoints: UInt32) {
+      self.from = from
+      self.flat = flat
+      self.basisPoints = basisPoints
+    }
+
+    var isValid: Bool {
+      from > .zero && from <= .commandMax && flat >= .zero && flat <= .commandMax
+        && basisPoints <= 10_000
+    }
+  }
+
+  /// The most tiers of one schedule.
+  public static let tierCountMax = 32
+
   // MARK: - Commands
 
   /// What can be asked about fees. Operators only.
   public enum Command: Hashable, Sendable {
     /// Sets the terms that count from `begins`, which must be later than now, or at once where it
-    /// is ``Timestamp/none``.
+    /// is ``Timestamp/none``. The request's body lists the tiers, if there are any, by ``Tier/from``
+    /// (``Tier/body(_:)``); the fee must not fall where a tier begins.
     case set(Terms, begins: Timestamp)
   }
 
@@ -82,7 +103,8 @@ public enum Fees {
 
   /// What happens to fee schedules.
   public enum Event: Hashable, Sendable {
-    /// A schedule was set. It counts from `begins`, when an event of its own says so.
+    /// A schedule was set, with the tiers in the body. It counts from `begins`, when an event of its
+    /// own says so.
     case set(schedule: ScheduleNumber, terms: Terms, begins: Timestamp)
     /// The schedule counts from here on. `effective` is its deadline, not the recorded time.
     case began(schedule: ScheduleNumber, effective: Timestamp)
@@ -93,6 +115,7 @@ public enum Fees {
   /// The schedules and which one counts.
   struct State: ~Copyable {
     private enum Current {}
+    private enum Tiers {}
     struct Row: BitwiseCopyable {
       var flat: Int128
       var min: Int128
@@ -102,12 +125,23 @@ public enum Fees {
       var isFeeRefunded: UInt16
       /// The armed timer of its begin, or none.
       var timer: Timers.Handle = .none
+      /// Its tiers: the first one's row, and how many there are.
+      var firstTier: UInt64
+      var tierCount: UInt64
+    }
+    struct TierRow: BitwiseCopyable {
+      var from: Int128
+      var flat: Int128
+      var basisPoints: UInt64
+      var unused: UInt64 = 0
     }
     fileprivate var rows: Table<Kinds.Schedule, Row>
+    private var tiers: Table<Tiers, TierRow>
     private var currents: Table<Current, UInt64>
 
     init(undo: Undo) {
       rows = Table(undo: undo)
+      tiers = Table(undo: undo)
       currents = Table(undo: undo)
       currents.append(0)
     }
@@ -126,29 +160,86 @@ public enum Fees {
         side: row.side == 0 ? .payer : .payee, isFeeRefunded: row.isFeeRefunded == 1)
     }
 
-    mutating func add(_ terms: Terms) -> ScheduleNumber {
+    /// Who bears the fee of a schedule that exists.
+    @inline(__always)
+    func side(of number: ScheduleNumber) -> Side { rows[number].side == 0 ? .payer : .payee }
+
+    /// The tiers of a schedule that exists, by where they begin.
+    func tiers(_ number: ScheduleNumber) -> [Tier] {
+      let row = rows[number]
+      return (row.firstTier..<row.firstTier + row.tierCount).map { tier($0) }
+    }
+
+    private func tier(_ number: UInt64) -> Tier {
+      let row = tiers[Number(number)]
+      return Tier(
+        from: Amount(units: row.from), flat: Amount(units: row.flat),
+        basisPoints: UInt32(truncatingIfNeeded: row.basisPoints))
+    }
+
+    /// The fee of a schedule that exists on `amount`, rounded up once. O(tiers).
+    @inline(__always)
+    func fee(on amount: Amount, by schedule: ScheduleNumber) throws(Refusal) -> Amount {
+      let row = rows[schedule]
+      guard row.tierCount > 0 else { return try terms(schedule).fee(on: amount) }
+      return try terms(schedule).fee(on: amount, tier: tier(for: amount, row))
+    }
+
+    private func tier(for amount: Amount, _ row: Row) -> Tier? {
+      var found: Tier?
+      for number in row.firstTier..<row.firstTier + row.tierCount {
+        let tier = tier(number)
+        if tier.from > amount { break }
+        found = tier
+      }
+      return found
+    }
+
+    /// The fee that a part bears when `before` came before it: parts add up to the fee on their sum
+    /// (`accounting.md` 2). Both are non-negative.
+    func fee(
+      onPart amount: Amount, after before: Amount, by schedule: ScheduleNumber
+    ) throws(Refusal) -> Amount {
+      let whole = try fee(on: try before.adding(amount), by: schedule)
+      return before == .zero ? whole : whole - (try fee(on: before, by: schedule))
+    }
+
+    mutating func add(_ terms: Terms, tiers: Span<UInt8> = Span()) -> ScheduleNumber {
       let number = rows.next
+      let count = UInt64(Tier.count(tiers) ?? 0)
       rows.append(
         Row(
           flat: terms.flat.units, min: terms.min.units, max: terms.max.units,
           basisPoints: terms.basisPoints, side: UInt16(terms.side.rawValue),
-          isFeeRefunded: terms.isFeeRefunded ? 1 : 0))
+          isFeeRefunded: terms.isFeeRefunded ? 1 : 0,
+          firstTier: count == 0 ? 0 : self.tiers.next.rawValue, tierCount: count))
+      for index in 0..<Int(count) {
+        let tier = Tier.read(tiers, index)
+        self.tiers.append(
+          TierRow(
+            from: tier.from.units, flat: tier.flat.units, basisPoints: UInt64(tier.basisPoints)))
+      }
       return number
     }
 
     mutating func begin(_ number: ScheduleNumber) { currents[Number(1)] = number.rawValue }
 
-    mutating func reserve(_ events: Int) { rows.reserve(events) }
+    mutating func reserve(_ events: Int) {
+      rows.reserve(events)
+      tiers.reserve(events * Fees.tierCountMax)
+    }
 
     func withBytes<Failure: Error>(
       _ body: (RawSpan, _ rowByteCount: Int) throws(Failure) -> Void
     ) throws(Failure) {
       try rows.withBytes(body)
+      try tiers.withBytes(body)
       try currents.withBytes(body)
     }
 
     mutating func load(from source: inout some TableSource & ~Copyable) throws(StorageError) {
       try rows.load(from: &source)
+      try tiers.load(from: &source)
       try currents.load(from: &source)
     }
   }
@@ -156,22 +247,44 @@ public enum Fees {
   // MARK: - Decide
 
   static func decide(
-    _ command: Command, by actor: Actor, _ ledger: borrowing Ledger, at now: Timestamp,
-    into decision: inout Decision
+    _ command: Command, body: Span<UInt8>, by actor: Actor, _ ledger: borrowing Ledger,
+    at now: Timestamp, into decision: inout Decision
   ) throws(Refusal) {
     switch command {
     case .set(let terms, let begins):
       guard actor.isStaff else { throw Refusal(.notPermitted) }
       guard terms.isValid else { throw Refusal(.scheduleInvalid) }
+      try check(body, of: terms)
+      for index in body.indices { decision.body.append(body[index]) }
       let number = ledger.fees.next
       guard number.rawValue <= UInt64(UInt32.max) else { throw Refusal(.scheduleInvalid) }
       guard begins == .none || begins > now else { throw Refusal(.scheduleInPast) }
       if begins == .none {
-        decision.emit(.fee(.set(schedule: number, terms: terms, begins: now)))
+        decision.emit(
+          .fee(.set(schedule: number, terms: terms, begins: now)), hasBody: !body.isEmpty)
         decision.emit(.fee(.began(schedule: number, effective: now)))
       } else {
-        decision.emit(.fee(.set(schedule: number, terms: terms, begins: begins)))
+        decision.emit(
+          .fee(.set(schedule: number, terms: terms, begins: begins)), hasBody: !body.isEmpty)
       }
+    }
+  }
+
+  /// Whether the tiers rise, and no fee falls where one begins. Within a tier it never does.
+  private static func check(_ tiers: Span<UInt8>, of terms: Terms) throws(Refusal) {
+    guard let count = Tier.count(tiers), count <= tierCountMax else {
+      throw Refusal(.scheduleInvalid)
+    }
+    var before: Tier?
+    for index in 0..<count {
+      let tier = Tier.read(tiers, index)
+      guard tier.isValid, tier.from > before?.from ?? .zero else {
+        throw Refusal(.scheduleInvalid)
+      }
+      let last = try terms.fee(on: tier.from - Amount(units: 1), tier: before)
+      let first = try terms.fee(on: tier.from, tier: tier)
+      guard first >= last else { throw Refusal(.scheduleFalls, limit: last, asked: first) }
+      before = tier
     }
   }
 
@@ -183,11 +296,12 @@ public enum Fees {
   // MARK: - Evolve
 
   static func evolve(
-    _ state: inout State, _ timers: inout Timers, _ event: Event, _ header: Header
+    _ state: inout State, _ timers: inout Timers, _ event: Event, _ header: Header,
+    body: Span<UInt8>
   ) {
     switch event {
     case .set(let schedule, let terms, let begins):
-      let number = state.add(terms)
+      let number = state.add(terms, tiers: body)
       precondition(number == schedule, "schedules are numbered in the order of their events")
       // One that counts at once is followed by its own event in the same command.
       if begins > header.time {

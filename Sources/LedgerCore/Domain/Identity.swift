@@ -248,7 +248,7 @@ public enum Identity {
     var tenant = ledger.identity.tenant(named: tenantName)
     if !tenant.isSome {
       tenant = ledger.identity.tenants.next
-      let text: Decision.Text = tenantName == 0 ? .none : .second
+      let text: Decision.Text = tenantName == 0 ? .none : .label(0)
       decision.emit(.identity(.tenantRegistered(tenant: tenant, name: tenantName)), with: text)
     }
     let agent = ledger.identity.agents.next
@@ -268,7 +268,7 @@ public enum Identity {
         .agentRegistered(
           agent: agent, tenant: tenant, wallet: wallet, name: name, apiKey: first,
           secretKey: second)),
-      with: .first)
+      with: .own)
   }
 
   // MARK: - Evolve

@@ -132,11 +132,11 @@ public enum Pauses {
     case .pause(let scope):
       try check(scope, ledger)
       guard !ledger.pauses.contains(scope) else { throw Refusal(.alreadyPaused) }
-      decision.emit(.pause(.paused(scope)), with: .first)
+      decision.emit(.pause(.paused(scope)), with: .own)
     case .resume(let scope):
       try check(scope, ledger)
       guard ledger.pauses.contains(scope) else { throw Refusal(.notPaused) }
-      decision.emit(.pause(.resumed(scope)), with: .first)
+      decision.emit(.pause(.resumed(scope)), with: .own)
     }
   }
 

@@ -16,6 +16,8 @@ public enum Payments {
     /// An external label, by the keyed hash of (tenant of the payer, label). On first use it is
     /// registered; the label itself is the request's second text.
     case external(label: UInt128)
+    /// Several of them: the request's body lists them (``Splits/Share``).
+    case split
   }
 
   /// Who was paid.
@@ -24,6 +26,8 @@ public enum Payments {
     case wallet(WalletNumber)
     /// An external payee.
     case external(PayeeNumber)
+    /// So many of them: the event's body lists them (``Splits/Part``).
+    case split(UInt64)
   }
 
   // MARK: - Commands
@@ -112,26 +116,48 @@ public enum Payments {
       payeeByLabel = Index(undo: undo)
     }
 
-    /// Credits whoever was paid.
+    /// Credits whoever was paid, each receiver of a split with his part of `body`.
     @inline(__always)
-    mutating func credit(_ amount: Amount, to payee: Payments.Payee, _ wallets: inout Wallets.State)
-    {
+    mutating func credit(
+      _ amount: Amount, to payee: Payments.Payee, _ wallets: inout Wallets.State,
+      body: Span<UInt8> = Span()
+    ) {
       switch payee {
       case .wallet(let number): wallets.wallets[number].available += amount.units
       case .external(let number): payees[number].balance += amount.units
+      case .split:
+        for index in 0..<Splits.Part.count(body) {
+          let part = Splits.Part.read(body, index)
+          let credited = part.amount - part.fee
+          switch part.payee {
+          case .wallet(let number): wallets.wallets[number].available += credited.units
+          case .external(let number): payees[number].balance += credited.units
+          case .split: preconditionFailure("a receiver of a split is one receiver")
+          }
+        }
       }
     }
 
-    /// Takes back from whoever was paid, and has as much.
-    mutating func debit(
-      _ amount: Amount, from payee: Payments.Payee, _ wallets: inout Wallets.State
+    /// Takes `amount` back from whoever was paid, and has as much; of the fee that he bore, `fee`
+    /// goes back to him. Each receiver of a split gives and gets his part of `body`.
+    mutating func takeBack(
+      _ amount: Amount, fee: Amount, from payee: Payments.Payee, _ wallets: inout Wallets.State,
+      body: Span<UInt8>
     ) {
       switch payee {
-      case .wallet(let number): wallets.debit(amount.units, from: number)
+      case .wallet(let number):
+        wallets.debit(amount.units, from: number)
+        wallets.wallets[number].available += fee.units
       case .external(let number):
         let left = payees[number].balance - amount.units
         precondition(left >= 0, "a label is owed less than it gives back")
-        payees[number].balance = left
+        payees[number].balance = left + fee.units
+      case .split:
+        for index in 0..<Splits.Part.count(body) {
+          let part = Splits.Part.read(body, index)
+          precondition(!part.payee.isSplit, "a receiver of a split is one receiver")
+          takeBack(part.amount, fee: part.fee, from: part.payee, &wallets, body: Span())
+        }
       }
     }
 
@@ -177,16 +203,20 @@ public enum Payments {
   // MARK: - Decide
 
   static func decide(
-    _ command: Command, by actor: Actor, _ ledger: borrowing Ledger, into decision: inout Decision
+    _ command: Command, body: Span<UInt8>, by actor: Actor, _ ledger: borrowing Ledger,
+    into decision: inout Decision
   ) throws(Refusal) {
     switch command {
+    case .pay(let from, .split, let amount, let asset, let rail):
+      try Splits.decide(
+        body, from: from, amount, asset, rail, by: actor, ledger, into: &decision)
     case .pay(let from, let to, let amount, let asset, let rail):
       let payer = try payer(from, by: actor, amount, asset, ledger)
       let payee = try payee(of: to, from: from, payer: payer, ledger, into: &decision)
       let schedule = ledger.fees.current
-      let terms = ledger.fees.terms(schedule)
-      let fee = try terms.fee(on: amount)
-      let total = try amount.adding(try feeOnTop(fee, of: amount, terms))
+      let side = ledger.fees.side(of: schedule)
+      let fee = try ledger.fees.fee(on: amount, by: schedule)
+      let total = try amount.adding(try feeOnTop(fee, of: amount, side))
       try checkRoom(for: amount, of: payee, ledger)
       try check(payer, covers: total)
       decision.emit(
@@ -194,8 +224,8 @@ public enum Payments {
           .completed(
             Payment(
               amount: amount, fee: fee, payer: from, payee: payee, schedule: schedule,
-              asset: payer.asset, rail: rail, side: terms.side))),
-        with: .first)
+              asset: payer.asset, rail: rail, side: side))),
+        with: .own)
     }
   }
 
@@ -225,9 +255,9 @@ public enum Payments {
   /// amount must be left for him.
   @inline(__always)
   static func feeOnTop(
-    _ fee: Amount, of amount: Amount, _ terms: Fees.Terms
+    _ fee: Amount, of amount: Amount, _ side: Fees.Side
   ) throws(Refusal) -> Amount {
-    guard terms.side == .payee else { return fee }
+    guard side == .payee else { return fee }
     guard fee < amount else { throw Refusal(.feeTakesAll, limit: fee, asked: amount) }
     return .zero
   }
@@ -244,6 +274,7 @@ public enum Payments {
       // A payee that this command registers is owed nothing yet.
       guard ledger.payments.payees.contains(number) else { return }
       _ = try Amount(units: ledger.payments.payees[number].balance).adding(amount)
+    case .split: preconditionFailure("room is looked for receiver by receiver")
     }
   }
 
@@ -256,11 +287,11 @@ public enum Payments {
     }
   }
 
-  /// The payee, registered first where an external label is new.
+  /// The payee, registered first where an external label is new, with its `text`.
   @inline(__always)
   static func payee(
     of recipient: Recipient, from: WalletNumber, payer: Wallets.State.Wallet,
-    _ ledger: borrowing Ledger, into decision: inout Decision
+    _ ledger: borrowing Ledger, into decision: inout Decision, text: Decision.Text = .label(0)
   ) throws(Refusal) -> Payee {
     switch recipient {
     case .wallet(let number):
@@ -275,24 +306,28 @@ public enum Payments {
       let tenant = ledger.identity.agents[payer.agent].tenant
       let known = ledger.payments.payee(labelled: label, of: tenant, in: payer.asset)
       guard !known.isSome else { return .external(known) }
-      let new = ledger.payments.payees.next
+      // Whatever was decided so far registered a label too.
+      guard decision.count < Splits.newLabelCountMax else { throw Refusal(.splitInvalid) }
+      let new = PayeeNumber(ledger.payments.payees.next.rawValue + UInt64(decision.count))
       decision.emit(
         .payment(
           .payeeRegistered(payee: new, tenant: tenant, asset: payer.asset, label: label)),
-        with: .second)
+        with: text)
       return .external(new)
+    case .split: throw Refusal(.splitInvalid)
     }
   }
 
   // MARK: - Evolve
 
   static func evolve(
-    _ state: inout State, _ wallets: inout Wallets.State, _ event: Event, _ header: Header
+    _ state: inout State, _ wallets: inout Wallets.State, _ event: Event, _ header: Header,
+    body: Span<UInt8>
   ) {
     switch event {
     case .completed(let payment):
       wallets.debit(payment.debited.units, from: payment.payer)
-      state.credit(payment.credited, to: payment.payee, &wallets)
+      state.credit(payment.credited, to: payment.payee, &wallets, body: body)
     case .payeeRegistered(let payee, let tenant, let asset, let label):
       precondition(state.payees.next == payee)
       state.payees.append(
@@ -304,38 +339,57 @@ public enum Payments {
 
   // MARK: - Postings
 
-  static func postings(_ event: Event, into postings: inout Postings) {
+  static func postings(_ event: Event, body: Span<UInt8>, into postings: inout Postings) {
     switch event {
     case .payeeRegistered: break
     case .completed(let payment):
-      Self.postings(payment, from: .walletAvailable(payment.payer), into: &postings)
+      Self.postings(
+        payment, from: .walletAvailable(payment.payer), body: body, into: &postings)
     }
   }
 
   /// A payment's postings, out of what the payer has available or holds.
-  static func postings(_ payment: Payment, from payer: Account, into postings: inout Postings) {
-    postings.post(
-      payment.credited, payment.asset, debit: payer, credit: payment.payee.account)
+  static func postings(
+    _ payment: Payment, from payer: Account, body: Span<UInt8> = Span(),
+    into postings: inout Postings
+  ) {
+    if case .split = payment.payee {
+      for index in 0..<Splits.Part.count(body) {
+        let part = Splits.Part.read(body, index)
+        postings.post(
+          part.amount - part.fee, payment.asset, debit: payer, credit: part.payee.account)
+      }
+    } else {
+      postings.post(
+        payment.credited, payment.asset, debit: payer, credit: payment.payee.account)
+    }
     postings.post(payment.fee, payment.asset, debit: payer, credit: .feeIncome(payment.rail))
   }
 }
 
 extension Payments.Payee {
-  /// Where he is credited.
+  /// Where he is credited, who is one.
   @inline(__always)
   var account: Account {
     switch self {
     case .wallet(let number): .walletAvailable(number)
     case .external(let number): .external(number)
+    case .split: preconditionFailure("several receivers have no account in common")
     }
   }
 
-  /// His number, whichever kind he is of.
+  /// His number, whichever kind he is of; of several how many they are.
   var number: UInt64 {
     switch self {
     case .wallet(let number): number.rawValue
     case .external(let number): number.rawValue
+    case .split(let count): count
     }
+  }
+
+  /// Whether they are several.
+  var isSplit: Bool {
+    if case .split = self { true } else { false }
   }
 }
 

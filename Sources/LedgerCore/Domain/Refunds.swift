@@ -12,7 +12,9 @@ public enum Refunds {
   /// What can be asked about refunds.
   public enum Command: Hashable, Sendable {
     /// Gives back `amount` of the payment that this event is, or all that was not refunded yet
-    /// [AP-28]. By the payee's agent or by staff; of an external label's by staff.
+    /// [AP-28]. By the payee's agent or by staff; of an external label's by staff. Of a split each
+    /// receiver gives back his part, all or none: by staff, or by an agent that all receivers belong
+    /// to.
     ///
     /// The request's first text is the reason.
     case refund(EventNumber, amount: Amount?)
@@ -42,7 +44,8 @@ public enum Refunds {
 
   /// What happens to refunds.
   public enum Event: Hashable, Sendable {
-    /// A refund was made and is complete.
+    /// A refund was made and is complete. Of a split the body lists what each receiver gives, in the
+    /// payment's order (``Splits/Part``).
     case completed(Refund)
   }
 
@@ -51,17 +54,26 @@ public enum Refunds {
   /// What was refunded of each payment that was refunded at all.
   struct State: ~Copyable {
     private enum Rows {}
+    private enum Parts {}
     struct Row: BitwiseCopyable {
       var refunded: Int128 = 0
       var fee: Int128 = 0
       var payment: EventNumber
-      var unused: UInt64 = 0
+      /// The row of a split's first receiver, or none; the others follow.
+      var firstPart: UInt64 = 0
+    }
+    /// What one receiver of a split gave back.
+    struct PartRow: BitwiseCopyable {
+      var refunded: Int128 = 0
+      var fee: Int128 = 0
     }
     private var rows: Table<Rows, Row>
+    private var parts: Table<Parts, PartRow>
     private var rowByPayment: Index
 
     init(undo: Undo) {
       rows = Table(undo: undo)
+      parts = Table(undo: undo)
       rowByPayment = Index(undo: undo)
     }
 
@@ -72,19 +84,37 @@ public enum Refunds {
       return (Amount(units: rows[row].refunded), Amount(units: rows[row].fee))
     }
 
-    fileprivate mutating func add(_ refund: Refund) {
+    /// What the receiver at `index` of a split gave back of a payment, and got back of its fee.
+    func refunded(of payment: EventNumber, part index: Int) -> (amount: Amount, fee: Amount) {
+      let row = Number<Rows>(rowByPayment.find(UInt128(payment.rawValue)))
+      guard row.isSome else { return (.zero, .zero) }
+      let part = parts[Number(rows[row].firstPart + UInt64(index))]
+      return (Amount(units: part.refunded), Amount(units: part.fee))
+    }
+
+    fileprivate mutating func add(_ refund: Refund, body: Span<UInt8>) {
       var row = Number<Rows>(rowByPayment.find(UInt128(refund.payment.rawValue)))
       if !row.isSome {
         row = rows.next
-        rows.append(Row(payment: refund.payment))
+        var new = Row(payment: refund.payment)
+        if refund.payee.isSplit { new.firstPart = parts.next.rawValue }
+        for _ in 0..<Splits.Part.count(body) { parts.append(PartRow()) }
+        rows.append(new)
         rowByPayment.insert(UInt128(refund.payment.rawValue), row.rawValue)
       }
       rows[row].refunded += refund.amount.units
       rows[row].fee += refund.fee.units
+      for index in 0..<Splits.Part.count(body) {
+        let part = Splits.Part.read(body, index)
+        let number = Number<Parts>(rows[row].firstPart + UInt64(index))
+        parts[number].refunded += part.amount.units
+        parts[number].fee += part.fee.units
+      }
     }
 
     mutating func reserve(_ events: Int) {
       rows.reserve(events)
+      parts.reserve(events * Splits.countMax)
       rowByPayment.reserve(events)
     }
 
@@ -92,10 +122,12 @@ public enum Refunds {
       _ body: (RawSpan, _ rowByteCount: Int) throws(Failure) -> Void
     ) throws(Failure) {
       try rows.withBytes(body)
+      try parts.withBytes(body)
     }
 
     mutating func load(from source: inout some TableSource & ~Copyable) throws(StorageError) {
       try rows.load(from: &source)
+      try parts.load(from: &source)
     }
 
     /// Makes the index of tables that were loaded.
@@ -110,13 +142,13 @@ public enum Refunds {
   // MARK: - Decide
 
   static func decide(
-    _ command: Command, by actor: Actor, about named: Recorded?, _ ledger: borrowing Ledger,
-    into decision: inout Decision
+    _ command: Command, by actor: Actor, about named: Recorded?, body: Span<UInt8>,
+    _ ledger: borrowing Ledger, into decision: inout Decision
   ) throws(Refusal) {
     switch command {
     case .refund(let number, let asked):
       guard let payment = named?.event.payment else { throw Refusal(.paymentNotFound) }
-      try check(actor, mayRefund: payment, ledger)
+      try check(actor, mayRefund: payment, body, ledger)
       let before = ledger.refunds.refunded(of: number)
       let left = payment.amount - before.amount
       let amount = asked ?? left
@@ -128,10 +160,15 @@ public enum Refunds {
           .refundExceedsPayment, limit: left, used: before.amount,
           asked: asked ?? payment.amount)
       }
-      try check(payment.payee, covers: amount, ledger)
       let fee =
         ledger.fees.terms(payment.schedule).isFeeRefunded
         ? payment.fee.share(before.amount + amount, of: payment.amount) - before.fee : .zero
+      if payment.payee.isSplit {
+        let feeBack = payment.side == .payee ? fee : .zero
+        try split(amount, fee: feeBack, of: number, body, ledger, into: &decision)
+      } else {
+        try check(payment.payee, covers: amount, ledger)
+      }
       let payer = ledger.wallets.wallets[payment.payer]
       let credited = payment.side == .payer ? amount + fee : amount
       _ = try Amount(units: payer.available).adding(credited)
@@ -141,27 +178,71 @@ public enum Refunds {
             Refund(
               amount: amount, fee: fee, payment: number, payer: payment.payer,
               payee: payment.payee, asset: payment.asset, rail: payment.rail, side: payment.side))),
-        with: .first, isAnswer: true)
+        with: .own, isAnswer: true, hasBody: payment.payee.isSplit)
       Wallets.setAside(credited, of: payment.payer, ledger, into: &decision)
     }
   }
 
-  /// The payee may refund, and staff. Who is not the payee learns nothing of the payment unless he
-  /// made it.
+  /// What each receiver gives back of `amount`, in proportion to what he still has of this payment,
+  /// and what he gets back of the fee, in proportion to what he still bears: the decision's body.
+  private static func split(
+    _ amount: Amount, fee: Amount, of payment: EventNumber, _ body: Span<UInt8>,
+    _ ledger: borrowing Ledger, into decision: inout Decision
+  ) throws(Refusal) {
+    let count = Splits.Part.count(body)
+    var (has, bears) = (Splits.Units(repeating: 0), Splits.Units(repeating: 0))
+    for index in 0..<count {
+      let part = Splits.Part.read(body, index)
+      let before = ledger.refunds.refunded(of: payment, part: index)
+      has[index] = (part.amount - before.amount).units
+      bears[index] = (part.fee - before.fee).units
+    }
+    let amounts = Splits.divide(amount, by: has, count: count)
+    let fees =
+      fee > .zero ? Splits.divide(fee, by: bears, count: count) : Splits.Units(repeating: 0)
+    for index in 0..<count {
+      let part = Splits.Part(
+        amount: Amount(units: amounts[index]), fee: Amount(units: fees[index]),
+        payee: Splits.Part.read(body, index).payee)
+      try check(part.payee, covers: part.amount, ledger)
+      part.append(to: &decision.body)
+    }
+  }
+
+  /// The payee may refund, and staff. Who is neither payee nor payer learns nothing of the payment.
   private static func check(
-    _ actor: Actor, mayRefund payment: Payments.Payment, _ ledger: borrowing Ledger
+    _ actor: Actor, mayRefund payment: Payments.Payment, _ body: Span<UInt8>,
+    _ ledger: borrowing Ledger
   ) throws(Refusal) {
     let isPayer = ledger.wallets.wallets[payment.payer].agent == actor.agent
-    switch payment.payee {
+    guard case .split = payment.payee else {
+      return try check(actor, isParty: isPayer, mayRefundOf: payment.payee, ledger)
+    }
+    var isParty = isPayer
+    for index in 0..<Splits.Part.count(body) {
+      guard case .wallet(let number) = Splits.Part.read(body, index).payee else { continue }
+      if ledger.wallets.wallets[number].agent == actor.agent { isParty = true }
+    }
+    for index in 0..<Splits.Part.count(body) {
+      let payee = Splits.Part.read(body, index).payee
+      try check(actor, isParty: isParty, mayRefundOf: payee, ledger)
+    }
+  }
+
+  private static func check(
+    _ actor: Actor, isParty: Bool, mayRefundOf payee: Payments.Payee, _ ledger: borrowing Ledger
+  ) throws(Refusal) {
+    switch payee {
     case .wallet(let number):
       let payee = ledger.wallets.wallets[number]
       guard actor.isStaff || payee.agent == actor.agent else {
-        throw Refusal(isPayer ? .notPermitted : .paymentNotFound)
+        throw Refusal(isParty ? .notPermitted : .paymentNotFound)
       }
       guard payee.status != .closed else { throw Refusal(.walletClosed) }
       guard actor.isStaff || payee.status == .open else { throw Refusal(.walletFrozen) }
     case .external:
-      guard actor.isStaff else { throw Refusal(isPayer ? .notPermitted : .paymentNotFound) }
+      guard actor.isStaff else { throw Refusal(isParty ? .notPermitted : .paymentNotFound) }
+    case .split: preconditionFailure("a receiver of a split is one receiver")
     }
   }
 
@@ -177,6 +258,7 @@ public enum Refunds {
     case .external(let number):
       let owed = Amount(units: ledger.payments.payees[number].balance)
       guard owed >= amount else { throw Refusal(.alreadySettled, limit: owed, asked: amount) }
+    case .split: preconditionFailure("a receiver of a split is one receiver")
     }
   }
 
@@ -184,30 +266,40 @@ public enum Refunds {
 
   static func evolve(
     _ state: inout State, _ payments: inout Payments.State, _ wallets: inout Wallets.State,
-    _ event: Event, _ header: Header
+    _ event: Event, _ header: Header, body: Span<UInt8>
   ) {
     switch event {
     case .completed(let refund):
-      payments.debit(refund.amount, from: refund.payee, &wallets)
-      wallets.wallets[refund.payer].available += refund.amount.units
-      switch refund.side {
-      case .payer: wallets.wallets[refund.payer].available += refund.fee.units
-      case .payee: payments.credit(refund.fee, to: refund.payee, &wallets)
-      }
-      state.add(refund)
+      let isPayers = refund.side == .payer
+      payments.takeBack(
+        refund.amount, fee: isPayers ? .zero : refund.fee, from: refund.payee, &wallets, body: body)
+      wallets.wallets[refund.payer].available +=
+        refund.amount.units + (isPayers ? refund.fee.units : 0)
+      state.add(refund, body: body)
     }
   }
 
   // MARK: - Postings
 
-  static func postings(_ event: Event, into postings: inout Postings) {
+  static func postings(_ event: Event, body: Span<UInt8>, into postings: inout Postings) {
     switch event {
     case .completed(let refund):
       let payer = Account.walletAvailable(refund.payer)
-      postings.post(refund.amount, refund.asset, debit: refund.payee.account, credit: payer)
-      postings.post(
-        refund.fee, refund.asset, debit: .feeIncome(refund.rail),
-        credit: refund.side == .payer ? payer : refund.payee.account)
+      let income = Account.feeIncome(refund.rail)
+      for index in 0..<Splits.Part.count(body) {
+        let part = Splits.Part.read(body, index)
+        postings.post(part.amount, refund.asset, debit: part.payee.account, credit: payer)
+        postings.post(part.fee, refund.asset, debit: income, credit: part.payee.account)
+      }
+      if !refund.payee.isSplit {
+        postings.post(
+          refund.amount, refund.asset, debit: refund.payee.account, credit: payer)
+      }
+      if refund.side == .payer {
+        postings.post(refund.fee, refund.asset, debit: income, credit: payer)
+      } else if !refund.payee.isSplit {
+        postings.post(refund.fee, refund.asset, debit: income, credit: refund.payee.account)
+      }
     }
   }
 }

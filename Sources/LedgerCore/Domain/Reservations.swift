@@ -209,9 +209,8 @@ public enum Reservations {
       }
       let payee = try Payments.payee(of: to, from: from, payer: payer, ledger, into: &decision)
       let schedule = ledger.fees.current
-      let terms = ledger.fees.terms(schedule)
-      let fee = try terms.fee(on: amount)
-      let onTop = try Payments.feeOnTop(fee, of: amount, terms)
+      let fee = try ledger.fees.fee(on: amount, by: schedule)
+      let onTop = try Payments.feeOnTop(fee, of: amount, ledger.fees.side(of: schedule))
       try Payments.check(payer, covers: try amount.adding(onTop))
       _ = try Amount(units: payer.held).adding(try amount.adding(onTop))
       // The event of a label that is new comes first, and this one a nanosecond later.
@@ -223,7 +222,7 @@ public enum Reservations {
               amount: amount, fee: onTop, payer: from, payee: payee,
               deadline: made.adding(seconds: UInt64(seconds)), slot: ledger.reservations.rows.next,
               schedule: schedule, asset: payer.asset, purpose: .hold, isMultiple: isMultiple))),
-        with: .first)
+        with: .own)
 
     case .capture(let number, let amount, let isLast):
       let (hold, row) = try open(number, named, by: actor, ledger, at: now)
@@ -264,14 +263,15 @@ public enum Reservations {
       throw Refusal(
         .captureExceedsHold, limit: left, used: Amount(units: row.captured), asked: amount)
     }
-    let terms = ledger.fees.terms(row.schedule)
-    let fee = try terms.part(of: amount, after: Amount(units: row.captured))
-    let onTop = try Payments.feeOnTop(fee, of: amount, terms)
+    let side = ledger.fees.side(of: row.schedule)
+    let fee = try ledger.fees.fee(
+      onPart: amount, after: Amount(units: row.captured), by: row.schedule)
+    let onTop = try Payments.feeOnTop(fee, of: amount, side)
     try Payments.checkRoom(for: amount, of: hold.payee, ledger)
     let ends = isLast || !hold.isMultiple || amount == left
     let payment = Payments.Payment(
       amount: amount, fee: fee, payer: hold.payer, payee: hold.payee, schedule: row.schedule,
-      asset: hold.asset, rail: .internal, side: terms.side)
+      asset: hold.asset, rail: .internal, side: side)
     decision.emit(
       .reservation(
         .captured(

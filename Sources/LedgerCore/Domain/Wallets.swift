@@ -328,11 +328,11 @@ public enum Wallets {
     case .freeze(let number):
       guard actor.isStaff else { throw Refusal(.notPermitted) }
       _ = try wallet(number, .freeze, by: actor, ledger)
-      decision.emit(.wallet(.frozen(wallet: number)), with: .first)
+      decision.emit(.wallet(.frozen(wallet: number)), with: .own)
     case .unfreeze(let number):
       guard actor.isStaff else { throw Refusal(.notPermitted) }
       _ = try wallet(number, .unfreeze, by: actor, ledger)
-      decision.emit(.wallet(.unfrozen(wallet: number)), with: .first)
+      decision.emit(.wallet(.unfrozen(wallet: number)), with: .own)
     case .close(let number, let to):
       try close(number, to: to, by: actor, ledger, into: &decision)
     case .reopen(let number):

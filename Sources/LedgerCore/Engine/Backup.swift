@@ -259,9 +259,8 @@ extension Backup {
         }
         let header = Header(number: number, time: parts.time, actor: parts.actor)
         let sealed = parts.commitment.map { SealedText(commitment: $0, ciphertext: text ?? []) }
-        frame.withBytes(parts.body) { body in
-          batch.append(parts.event, header, key: parts.key, text: sealed, body: body)
-        }
+        batch.append(
+          parts.event, header, key: parts.key, text: sealed, body: frame.span(parts.body))
       }
       guard isThere != nil else { throw .damaged("the backup has no event \(number)") }
       // Genesis is a batch of its own, as in every ledger.

@@ -157,9 +157,14 @@ extension Engine {
     try await read { ledger in ledger.pauses.all }
   }
 
-  /// The fee schedule that counts now, and its number.
-  public func feeSchedule() async throws(LedgerFailure) -> (ScheduleNumber, Fees.Terms) {
-    try await read { ledger in (ledger.fees.current, ledger.fees.terms(ledger.fees.current)) }
+  /// The fee schedule that counts now, with its number and tiers.
+  public func feeSchedule() async throws(LedgerFailure) -> (
+    number: ScheduleNumber, terms: Fees.Terms, tiers: [Fees.Tier]
+  ) {
+    try await read { ledger in
+      let current = ledger.fees.current
+      return (current, ledger.fees.terms(current), ledger.fees.tiers(current))
+    }
   }
 
   /// All assets, by number. There are a handful.
@@ -178,7 +183,7 @@ extension Engine {
   public func fee(on amount: Amount) async throws(LedgerFailure) -> Result<Amount, Refusal> {
     try await read { ledger in
       do throws(Refusal) {
-        return .success(try ledger.fees.terms(ledger.fees.current).fee(on: amount))
+        return .success(try ledger.fees.fee(on: amount, by: ledger.fees.current))
       } catch {
         return .failure(error)
       }

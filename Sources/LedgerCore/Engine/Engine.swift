@@ -378,6 +378,16 @@ public final class Engine: Sendable {
     return found?.number == number ? found : nil
   }
 
+  /// The body of an event: the receivers of a split (``Splits/Part/all(_:)``), the tiers of a fee
+  /// schedule (``Fees/Tier/all(_:)``); empty where it has none.
+  public func body(of number: EventNumber) throws(LedgerFailure) -> [UInt8] {
+    try withLog { log throws(StorageError) in
+      try log.withFrame(number) { frame throws(StorageError) in
+        frame.extracting(try Frame.decode(frame).body).copied()
+      } ?? []
+    }
+  }
+
   /// The text beside an event, field by field; `nil` where it has none.
   public func text(of number: EventNumber) throws(LedgerFailure) -> [String]? {
     try withLog { log throws(StorageError) in

@@ -29,12 +29,12 @@ extension Engine {
 package struct Tape: Sendable {
   let log: EventLog
 
-  /// Hands every event from `first` to `last` to `body`, in order; stops early after
+  /// Hands every event from `first` to `last` to `body`, with its own body, in order; stops early after
   /// `blockCountMax` batches or where `body` answers false. One read transaction, so keep it under
   /// 100 ms.
   package func walk(
     from first: EventNumber, through last: EventNumber, blockCountMax: Int,
-    _ body: (Header, borrowing Event) throws(StorageError) -> Bool
+    _ body: (Header, borrowing Event, Span<UInt8>) throws(StorageError) -> Bool
   ) throws(StorageError) {
     precondition(first.isSome)
     guard first <= last else { return }
@@ -44,9 +44,10 @@ package struct Tape: Sendable {
       for index in skip..<header.count {
         let number = EventNumber(header.first.rawValue + UInt64(index))
         guard number <= last else { return false }
-        let parts = try Frame.decode(try Block.frame(index, of: header, in: bytes))
+        let frame = try Block.frame(index, of: header, in: bytes)
+        let parts = try Frame.decode(frame)
         let header = Header(number: number, time: parts.time, actor: parts.actor)
-        guard try body(header, parts.event) else { return false }
+        guard try body(header, parts.event, frame.span(parts.body)) else { return false }
       }
       return header.last < last
     }

@@ -38,23 +38,27 @@ public struct Preparation: Sendable {
   /// - `key`: makes retries safe: the same key with the same request is answered, not done again.
   ///   Scoped to actor and operation; 1 to 255 bytes of printable ASCII; never expires.
   /// - `text`: the command's own text, field by field (a description; an agent's name).
-  /// - `registering`: the text of what the command may register on the way (a label; a tenant).
+  /// - `registering`: the texts of what the command may register on the way (a tenant; a label; of a
+  ///   split one for each receiver, empty where that is a wallet).
+  /// - `body`: see ``Request/body``.
   public func request(
     _ command: Command, by actor: Actor, key: String? = nil, text: [String] = [],
-    registering: [String] = []
+    registering: [String] = [], body: [UInt8] = []
   ) throws(Failure) -> Request {
+    precondition(registering.count <= Splits.countMax)
     let byteCount = (text + registering).reduce(0) { $0 + $1.utf8.count }
     guard byteCount <= Self.textByteCountMax else { throw .textTooLong }
     var texts: [SealedText] = []
     if !text.isEmpty || !registering.isEmpty {
       texts.append(text.isEmpty ? .none : seal(text))
-      if !registering.isEmpty { texts.append(seal(registering)) }
+      for text in registering { texts.append(text.isEmpty ? .none : seal([text])) }
     }
     var fingerprint: IdempotencyKey?
     if let key {
-      fingerprint = try idempotencyKey(key.utf8.span, command, by: actor, text + registering)
+      fingerprint = try idempotencyKey(
+        key.utf8.span, command, by: actor, text + registering, body: body)
     }
-    return Request(command, by: actor, key: fingerprint, texts: texts)
+    return Request(command, by: actor, key: fingerprint, texts: texts, body: body)
   }
 
   /// A request for `command` by `actor`, without texts, under a key that lies in a buffer.
@@ -98,7 +102,8 @@ public struct Preparation: Sendable {
   }
 
   private func idempotencyKey(
-    _ key: Span<UInt8>, _ command: Command, by actor: Actor, _ texts: [String]
+    _ key: Span<UInt8>, _ command: Command, by actor: Actor, _ texts: [String],
+    body: [UInt8] = []
   ) throws(Failure) -> IdempotencyKey {
     guard (1...255).contains(key.count) else { throw .keyInvalid }
     for index in key.indices {
@@ -113,7 +118,7 @@ public struct Preparation: Sendable {
       }
       message.part(key)
     }
-    let textByteCount = texts.reduce(0) { $0 + 8 + $1.utf8.count }
+    let textByteCount = texts.reduce(8 + body.count) { $0 + 8 + $1.utf8.count }
     let digest = requests.hash(textByteCount: textByteCount) { message in
       message.part(UInt8(2))
       message.part { scope in
@@ -122,6 +127,8 @@ public struct Preparation: Sendable {
       }
       message.part { command.putDigestInput(into: &$0) }
       for text in texts { message.part(text) }
+      // Commands without one had their digests before there were bodies.
+      if !body.isEmpty { message.part(body.span) }
     }
     return IdempotencyKey(fingerprint: fingerprint, digest: UInt64(truncatingIfNeeded: digest))
   }
@@ -262,6 +269,7 @@ extension Payments.Recipient {
     case .external(let label):
       part.put(UInt8(1))
       part.put(label)
+    case .split: part.put(UInt8(2))
     }
   }
 }

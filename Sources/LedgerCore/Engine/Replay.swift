@@ -81,15 +81,9 @@ enum Replay {
       }
       if parts.commitment != nil { textCount += 1 }
       let number = position.next
-      if parts.body.isEmpty {
-        ledger.evolve(
-          parts.event, Header(number: number, time: parts.time, actor: parts.actor), body: Span())
-      } else {
-        frame.withBytes(parts.body) { body in
-          ledger.evolve(
-            parts.event, Header(number: number, time: parts.time, actor: parts.actor), body: body)
-        }
-      }
+      ledger.evolve(
+        parts.event, Header(number: number, time: parts.time, actor: parts.actor),
+        body: frame.span(parts.body))
       if let key = parts.key { keys.insert(key.fingerprint, number) }
       position.time = parts.time
       position.next = EventNumber(number.rawValue + 1)

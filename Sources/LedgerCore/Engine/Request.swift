@@ -8,19 +8,24 @@ public struct Request: Sendable {
   public var actor: Actor
   /// What makes a retry recognisable, if the caller gave a key.
   public var key: IdempotencyKey?
-  /// At most two sealed texts: the command's own and, where the command registers something with a
-  /// text of its own (a tenant, an external label), that one's.
+  /// Sealed texts: the command's own and, where the command registers something with a text of its
+  /// own (a tenant, the external labels of a payment), those.
   public var texts: [SealedText]
+  /// What the command says at length: the receivers of a split (``Splits/Share/body(_:)``), the
+  /// tiers of a fee schedule (``Fees/Tier/body(_:)``).
+  public var body: [UInt8]
 
-  /// A request without texts.
+  /// A request of these parts.
   public init(
-    _ command: Command, by actor: Actor, key: IdempotencyKey? = nil, texts: [SealedText] = []
+    _ command: Command, by actor: Actor, key: IdempotencyKey? = nil, texts: [SealedText] = [],
+    body: [UInt8] = []
   ) {
-    precondition(texts.count <= 2)
+    precondition(texts.count <= 1 + Splits.countMax)
     self.command = command
     self.actor = actor
     self.key = key
     self.texts = texts
+    self.body = body
   }
 
   /// How many bytes of ciphertext it brings.

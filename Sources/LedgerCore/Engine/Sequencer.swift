@@ -177,15 +177,20 @@ struct Sequencer: ~Copyable {
     decision.removeAll()
     let now = nextTime
     let named = requests[index].command.named
-    let about = named.isSome ? try event(named) : nil
+    var namedBody: [UInt8] = []
+    let about = named.isSome ? try event(named, body: &namedBody) : nil
     do throws(Refusal) {
       try ledger.decide(
-        requests[index].command, by: actor, about: about, at: now, into: &decision)
+        requests[index].command, body: requests[index].body.span, by: actor, about: about,
+        namedBody: namedBody.span, at: now, into: &decision)
     } catch {
       if inUnit { return .refused(error, event: .none, isReplay: false) }
       return try refuse(requests[index], error)
     }
-    if !batch.hasRoom(for: decision.count, textByteCount: requests[index].textByteCount) {
+    if !batch.hasRoom(
+      for: decision.count, bodyByteCount: decision.body.count,
+      textByteCount: requests[index].textByteCount)
+    {
       if inUnit {
         return .refused(Refusal(.unitTooLarge), event: .none, isReplay: false)
       }
@@ -197,24 +202,37 @@ struct Sequencer: ~Copyable {
     var header = Header(number: batch.next, time: now, actor: actor)
     for place in 0..<decision.count {
       let (event, text) = (decision[place], text(place, index, requests))
-      let recorded = record(event, by: actor, key: place == answer ? key : nil, text: text)
+      let recorded = record(
+        event, by: actor, key: place == answer ? key : nil, text: text,
+        body: decision.takeBody(of: place))
       if place == answer { header = recorded }
     }
     return .done(Recorded(header: header, event: decision[answer]), isReplay: false)
   }
 
-  /// The event of this number, if there is one. Mutating in name only, as ``known(_:)``.
-  private mutating func event(_ number: EventNumber) throws(StorageError) -> Recorded? {
-    number < batch.next ? try frame(of: number)?.recorded(number) : nil
+  /// The event of this number and its body, if there is one. Mutating in name only, as
+  /// ``known(_:)``.
+  private mutating func event(
+    _ number: EventNumber, body: inout [UInt8]
+  ) throws(StorageError) -> Recorded? {
+    guard number < batch.next else { return nil }
+    var found: [UInt8] = []
+    let parts = try withFrame(number) { frame throws(StorageError) in
+      let parts = try Frame.decode(frame)
+      if !parts.body.isEmpty { found = frame.extracting(parts.body).copied() }
+      return parts
+    }
+    body = found
+    return parts?.recorded(number)
   }
 
   @inline(__always)
   private mutating func record(
-    _ event: Event, by actor: Actor, key: IdempotencyKey?, text: SealedText?
+    _ event: Event, by actor: Actor, key: IdempotencyKey?, text: SealedText?, body: [UInt8] = []
   ) -> Header {
     let header = Header(number: batch.next, time: nextTime, actor: actor)
-    ledger.evolve(event, header, body: Span())
-    batch.append(event, header, key: key, text: text)
+    ledger.evolve(event, header, body: body.span)
+    batch.append(event, header, key: key, text: text, body: body.span)
     if let key { keys.insert(key.fingerprint, header.number) }
     if case .identity(.credentialRevoked) = event { principals.forget() }
     return header
@@ -226,8 +244,9 @@ struct Sequencer: ~Copyable {
     guard !requests[index].texts.isEmpty else { return nil }
     switch decision.text(place) {
     case .none: return nil
-    case .first: return requests[index].texts[0]
-    case .second: return requests[index].texts.count > 1 ? requests[index].texts[1] : nil
+    case .own: return requests[index].texts[0]
+    case .label(let label):
+      return requests[index].texts.count > 1 + label ? requests[index].texts[1 + label] : nil
     }
   }
 
@@ -314,18 +333,20 @@ struct Sequencer: ~Copyable {
   }
 
   /// An event's frame: in the batch being built, in the one being committed, or in the log.
-  private mutating func frame(of number: EventNumber) throws(StorageError) -> Frame.Parts? {
-    let decode = { (frame: RawSpan) throws(StorageError) in try Frame.decode(frame) }
-    if number >= batch.first { return try batch.withFrame(number, decode) }
-    if let shipped, shipped.contains(number) { return try shipped.withFrame(number, decode) }
-    return try log.withFrame(number, decode)
+  private mutating func withFrame<Result>(
+    _ number: EventNumber, _ body: (RawSpan) throws(StorageError) -> Result
+  ) throws(StorageError) -> Result? {
+    if number >= batch.first { return try batch.withFrame(number, body) }
+    if let shipped, shipped.contains(number) { return try shipped.withFrame(number, body) }
+    return try log.withFrame(number, body)
   }
 
   /// The outcome that event `number` is, if it carries this fingerprint.
   private mutating func outcome(
     of number: EventNumber, _ key: IdempotencyKey
   ) throws(StorageError) -> Outcome? {
-    guard let parts = try frame(of: number), let stored = parts.key else {
+    let decode = { (frame: RawSpan) throws(StorageError) in try Frame.decode(frame) }
+    guard let parts = try withFrame(number, decode), let stored = parts.key else {
       throw .damaged("event \(number) should carry an idempotency key")
     }
     guard stored.fingerprint == key.fingerprint else { return nil }

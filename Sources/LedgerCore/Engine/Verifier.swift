@@ -16,6 +16,7 @@ struct Verifier: ~Copyable {
   var runEnds: [RunEnd] = []
   /// Keys of events that are in no run.
   var recent: Fingerprints
+  private var postings = Postings()
   /// Balances from postings: wallets by number, the rest by account and asset.
   var wallets: [Int128] = [0]
   var others: [Place: Int128] = [:]
@@ -102,8 +103,9 @@ struct Verifier: ~Copyable {
     try Replay.fold(header, bytes, into: &ledger, &noKeys, &position)
     for index in 0..<header.count {
       let number = EventNumber(header.first.rawValue + UInt64(index))
-      let parts = try Frame.decode(try Block.frame(index, of: header, in: bytes))
-      post(parts.event, number)
+      let frame = try Block.frame(index, of: header, in: bytes)
+      let parts = try Frame.decode(frame)
+      post(parts.event, body: frame.span(parts.body), number)
       if let key = parts.key { insert(key.fingerprint, number) }
       if parts.commitment != nil { commitments.append((number, parts.commitment ?? .none)) }
     }
@@ -211,9 +213,9 @@ struct Verifier: ~Copyable {
     report.textCount += 1
   }
 
-  private mutating func post(_ event: Event, _ number: EventNumber) {
-    var postings = Postings()
-    event.postings(into: &postings)
+  private mutating func post(_ event: Event, body: Span<UInt8>, _ number: EventNumber) {
+    postings.removeAll()
+    event.postings(body: body, into: &postings)
     for index in 0..<postings.count {
       let posting = postings[index]
       change(posting.debit, posting.asset, by: -posting.amount.units, number)

@@ -7,9 +7,11 @@ public struct Decision: ~Copyable {
   /// The most events one command may produce.
   public static let eventCountMax = 8
 
-  /// Which of the request's sealed texts an event carries.
-  enum Text: UInt8 {
-    case none, first, second
+  /// Which of the request's sealed texts an event carries: the command's own, or that of what the
+  /// command registers, of which a split may name several.
+  enum Text: Hashable {
+    case none, own
+    case label(Int)
   }
 
   private var slots: InlineArray<8, Event>
@@ -17,6 +19,9 @@ public struct Decision: ~Copyable {
   /// How many events there are.
   public private(set) var count = 0
   private var chosen: Int?
+  /// Variable-length data of the one event that has some (`design.md` 4.1).
+  var body: [UInt8] = []
+  private var bodyOwner: Int?
 
   /// Which event answers the command.
   var answer: Int { chosen ?? count - 1 }
@@ -41,12 +46,24 @@ public struct Decision: ~Copyable {
 
   func text(_ index: Int) -> Text { texts[index] }
 
-  /// Adds an event, and says which text of the request is sealed beside it; `isAnswer` where it
-  /// answers the command although others may follow.
+  /// The body of the event at `index`, empty where it has none. It is taken out.
   @inline(__always)
-  mutating func emit(_ event: Event, with text: Text = .none, isAnswer: Bool = false) {
+  mutating func takeBody(of index: Int) -> [UInt8] {
+    guard bodyOwner == index else { return [] }
+    var taken: [UInt8] = []
+    swap(&taken, &body)
+    return taken
+  }
+
+  /// Adds an event, and says which text of the request is sealed beside it; `isAnswer` where it
+  /// answers the command although others may follow, `hasBody` where ``body`` is its.
+  @inline(__always)
+  mutating func emit(
+    _ event: Event, with text: Text = .none, isAnswer: Bool = false, hasBody: Bool = false
+  ) {
     precondition(count < Self.eventCountMax)
     if isAnswer { chosen = count }
+    if hasBody { bodyOwner = count }
     slots[count] = event
     texts[count] = text
     count += 1
@@ -56,5 +73,7 @@ public struct Decision: ~Copyable {
   mutating func removeAll() {
     count = 0
     chosen = nil
+    bodyOwner = nil
+    if !body.isEmpty { body.removeAll() }
   }
 }

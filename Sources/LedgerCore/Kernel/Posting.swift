@@ -49,10 +49,10 @@ public struct Posting: Hashable, Sendable {
 
 /// The postings of one event, in order. On the stack, so that deriving them allocates nothing.
 public struct Postings: ~Copyable, Sendable {
-  /// The most that one event has.
-  public static let countMax = 8
+  /// The most that one event has: the refund of a split, two for each of 32 receivers.
+  public static let countMax = 64
 
-  private var slots: InlineArray<8, Posting>
+  private var slots: InlineArray<64, Posting>
   /// How many postings there are.
   public private(set) var count = 0
 

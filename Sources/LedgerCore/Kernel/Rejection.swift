@@ -84,6 +84,9 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
   case feeTakesAll = 306
   /// No such payment, or not yours.
   case paymentNotFound = 307
+  /// A payment is split among 2 to 32 receivers, each of them once, of whom at most 7 are labels
+  /// that are new, and each must get something.
+  case splitInvalid = 308
 
   // Fees.
   /// No such fee schedule.
@@ -92,6 +95,8 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
   case scheduleInvalid = 402
   /// A fee schedule cannot begin in the past.
   case scheduleInPast = 403
+  /// Where a tier begins, the fee would be less than just below.
+  case scheduleFalls = 404
 
   // Reservations.
   /// No such reservation, or not yours.
@@ -135,8 +140,8 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
       .notPermitted, .testLedgerOnly, .queueFull, .storageFull, .clockAhead,
       .refusalRateExceeded, .assetInvalid, .amountNotPositive, .amountOutOfRange, .tenantNotFound,
       .agentNotFound, .credentialNotFound, .operatorNotFound, .walletNotFound, .assetNotFound,
-      .payeeNotFound, .selfPayment, .currencyDiffers, .paymentNotFound, .scheduleNotFound,
-      .scheduleInvalid, .reservationNotFound, .deadlineOutOfRange, .paused:
+      .payeeNotFound, .selfPayment, .currencyDiffers, .paymentNotFound, .splitInvalid,
+      .scheduleNotFound, .scheduleInvalid, .scheduleFalls, .reservationNotFound, .deadlineOutOfRange, .paused:
       false
     }
   }

@@ -92,11 +92,12 @@ extension RawSpan {
     Value(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: Value.self))
   }
 
-  /// Hands the bytes in `range` to `body`.
-  func withBytes<Result>(_ range: Range<Int>, _ body: (Span<UInt8>) -> Result) -> Result {
-    unsafe extracting(range).withUnsafeBytes { bytes in
-      body(unsafe bytes.bindMemory(to: UInt8.self).span)
-    }
+  /// The bytes in `range`.
+  @inline(__always)
+  @_lifetime(copy self)
+  func span(_ range: Range<Int>) -> Span<UInt8> {
+    let bytes = extracting(range)
+    return unsafe _overrideLifetime(Span<UInt8>(_bytes: bytes), copying: self)
   }
 
   /// The bytes as an array.

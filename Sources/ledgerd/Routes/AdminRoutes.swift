@@ -243,8 +243,8 @@ enum AdminRoutes {
     let text = call[event]
     let number = call.backend.ids.event(text) ?? .none
     let engine = call.backend.engine
-    let found = try await call.backend.read { () throws(LedgerFailure) in
-      try engine.event(number)
+    let (found, body) = try await call.backend.read { () throws(LedgerFailure) in
+      (try engine.event(number), try engine.body(of: number))
     }
     guard let found else {
       throw Problem(
@@ -252,7 +252,7 @@ enum AdminRoutes {
         "Send an event's number up to \(engine.head), or the id of a payment or reservation.")
     }
     let view = try await view(found, try await words(call.backend), call.backend)
-    return Answer(view.jsonWithPostings)
+    return Answer(view.json(postingsWith: body))
   }
 
   private static func views(

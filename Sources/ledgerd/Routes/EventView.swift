@@ -32,8 +32,9 @@ struct EventView: Sendable {
     return members.json
   }
 
-  var jsonWithPostings: JSONValue {
-    let lines = words.postings(of: event.event).map { line in
+  /// With what it moved, for which its body is needed.
+  func json(postingsWith body: [UInt8]) -> JSONValue {
+    let lines = words.postings(of: event.event, body: body).map { line in
       var members = Members()
       members.string("debit", line.debit)
       members.string("credit", line.credit)

@@ -59,6 +59,24 @@ extension Event {
     }
   }
 
+  /// Refuses a body that does not belong to the event, or that is missing.
+  @inline(__always)
+  func check(_ body: Span<UInt8>) throws(StorageError) {
+    switch self {
+    case .payment(.completed(let payment)):
+      try Splits.Part.check(
+        body, of: payment.payee, payment.amount,
+        fee: payment.side == .payee ? payment.fee : .zero)
+    case .refund(.completed(let refund)):
+      try Splits.Part.check(
+        body, of: refund.payee, refund.amount, fee: refund.side == .payee ? refund.fee : .zero)
+    case .fee(.set): try Fees.Tier.check(body)
+    case .genesis(.opened): try Genesis.check(body)
+    case .payment, .fee, .refusal, .identity, .wallet, .reservation, .pause:
+      guard body.isEmpty else { throw .damaged("event code \(code) has a body") }
+    }
+  }
+
   static func unknown(_ code: UInt16) -> StorageError {
     .refused(
       "event code \(code) is of a newer version; open the ledger with the program that wrote it")

@@ -60,3 +60,46 @@ extension Fees.Terms {
     try reader.zero(2)
   }
 }
+
+extension Fees.Tier {
+  private static let byteCount = 40
+
+  /// The body that lists these tiers: of each from 16, flat 16, basis points 8. The same in a
+  /// request and in its event. Never changes, since digests are taken over it.
+  public static func body(_ tiers: [Fees.Tier]) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for tier in tiers {
+      bytes.put(tier.from.units)
+      bytes.put(tier.flat.units)
+      bytes.put(UInt64(tier.basisPoints))
+    }
+    return bytes
+  }
+
+  /// The tiers in the body of an event.
+  public static func all(_ body: Span<UInt8>) -> [Fees.Tier] {
+    (0..<(count(body) ?? 0)).map { read(body, $0) }
+  }
+
+  /// How many tiers a body lists; `nil` where it is no list of them.
+  static func count(_ body: Span<UInt8>) -> Int? {
+    body.count % byteCount == 0 ? body.count / byteCount : nil
+  }
+
+  /// The tier at `index`, which is less than ``count(_:)``. Basis points too large for the field
+  /// are the largest, which is not valid.
+  static func read(_ body: Span<UInt8>, _ index: Int) -> Fees.Tier {
+    let at = index * byteCount
+    return Fees.Tier(
+      from: Amount(units: body.load(at: at)),
+      flat: Amount(units: body.load(at: at + 16)),
+      basisPoints: UInt32(clamping: body.load(at: at + 32) as UInt64))
+  }
+
+  /// Refuses a body that is no list of tiers.
+  static func check(_ body: Span<UInt8>) throws(StorageError) {
+    guard let count = count(body), count <= Fees.tierCountMax else {
+      throw .damaged("a fee schedule has \(body.count) bytes of tiers")
+    }
+  }
+}

@@ -23,6 +23,15 @@ extension Genesis.Event {
   }
 }
 
+extension Genesis {
+  /// Refuses a body that is no list of assets.
+  static func check(_ body: Span<UInt8>) throws(StorageError) {
+    guard body.count % assetByteCount == 0 else {
+      throw .damaged("genesis has \(body.count) bytes of assets")
+    }
+  }
+}
+
 extension Refusals.Event {
   var code: UInt16 {
     switch self {

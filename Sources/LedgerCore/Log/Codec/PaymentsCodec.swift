@@ -39,7 +39,7 @@ extension Payments.Event {
 }
 
 extension Payments.Payment {
-  /// What the last byte says beside the kind of payee, which is its lowest bit.
+  /// What the last byte says beside the kind of payee, see ``Payee/kind``.
   private static let payeeBears: UInt8 = 0x10
 
   /// 64 bytes: amount 16, fee 16, payer 8, payee 8, session 8, fee schedule 4, asset 2, rail 1, and
@@ -49,13 +49,8 @@ extension Payments.Payment {
     writer.put(amount)
     writer.put(fee)
     writer.put(payer)
-    var last = flags | (side == .payee ? Self.payeeBears : 0)
-    switch payee {
-    case .wallet(let number): writer.put(number)
-    case .external(let number):
-      writer.put(number)
-      last |= 1
-    }
+    writer.put(payee.number)
+    let last = flags | payee.kind | (side == .payee ? Self.payeeBears : 0)
     writer.put(UInt64(0))
     writer.put(UInt32(truncatingIfNeeded: schedule.rawValue))
     writer.put(UInt16(truncatingIfNeeded: asset.rawValue))
@@ -79,15 +74,40 @@ extension Payments.Payment {
     let asset = AssetNumber(UInt64(try reader.take(UInt16.self)))
     let rail = Rail(rawValue: try reader.take())
     let last: UInt8 = try reader.take()
-    guard let rail else { throw .refused("a payment is of a newer version") }
+    guard let rail, let payee = Payments.Payee(kind: last & Payments.Payee.kinds, payee) else {
+      throw .refused("a payment is of a newer version")
+    }
     let payment = Payments.Payment(
-      amount: amount, fee: fee, payer: payer,
-      payee: last & 1 == 0 ? .wallet(WalletNumber(payee)) : .external(PayeeNumber(payee)),
-      schedule: schedule, asset: asset, rail: rail,
+      amount: amount, fee: fee, payer: payer, payee: payee, schedule: schedule, asset: asset, rail: rail,
       side: last & payeeBears == 0 ? .payer : .payee)
     guard payment.side == .payer || fee < amount else {
       throw .damaged("a payment whose fee takes all of it")
     }
-    return (payment, last & ~(payeeBears | 1))
+    return (payment, last & ~(payeeBears | Payments.Payee.kinds))
+  }
+}
+
+extension Payments.Payee {
+  /// The bits of a record that have a payee's kind: 0 a wallet, 1 an external payee, 4 several.
+  static let kinds: UInt8 = 0x05
+
+  /// The kind beside ``number``.
+  @inline(__always)
+  var kind: UInt8 {
+    switch self {
+    case .wallet: 0
+    case .external: 1
+    case .split: 4
+    }
+  }
+
+  @inline(__always)
+  init?(kind: UInt8, _ number: UInt64) {
+    switch kind {
+    case 0: self = .wallet(WalletNumber(number))
+    case 1: self = .external(PayeeNumber(number))
+    case 4: self = .split(number)
+    default: return nil  // not ours: a number from the disk
+    }
   }
 }

@@ -5,6 +5,8 @@ extension Refunds.Event {
     }
   }
 
+  private static let payeeBore: UInt8 = 0x02
+
   /// 64 bytes: amount 16, fee 16, payment 8, payer 8, payee 8, asset 2, rail 1, payee kind and who
   /// bore the fee 1, zero 4.
   func encode(into writer: inout ByteWriter) {
@@ -17,9 +19,7 @@ extension Refunds.Event {
       writer.put(refund.payee.number)
       writer.put(UInt16(truncatingIfNeeded: refund.asset.rawValue))
       writer.put(refund.rail.rawValue)
-      var kind: UInt8 = refund.side == .payee ? 2 : 0
-      if case .external = refund.payee { kind |= 1 }
-      writer.put(kind)
+      writer.put(refund.payee.kind | (refund.side == .payee ? Self.payeeBore : 0))
       writer.put(UInt32(0))
     }
   }
@@ -35,12 +35,13 @@ extension Refunds.Event {
       let asset = AssetNumber(UInt64(try reader.take(UInt16.self)))
       let rail = Rail(rawValue: try reader.take())
       let kind: UInt8 = try reader.take()
-      guard let rail, kind < 4 else { throw .refused("a refund is of a newer version") }
+      guard let rail, kind & ~(Self.payeeBore | Payments.Payee.kinds) == 0,
+        let payee = Payments.Payee(kind: kind & Payments.Payee.kinds, payee)
+      else { throw .refused("a refund is of a newer version") }
       self = .completed(
         Refunds.Refund(
-          amount: amount, fee: fee, payment: payment, payer: payer,
-          payee: kind & 1 == 0 ? .wallet(WalletNumber(payee)) : .external(PayeeNumber(payee)),
-          asset: asset, rail: rail, side: kind & 2 == 0 ? .payer : .payee))
+          amount: amount, fee: fee, payment: payment, payer: payer, payee: payee, asset: asset,
+          rail: rail, side: kind & Self.payeeBore == 0 ? .payer : .payee))
       try reader.zero(4)
     default:  // not ours: a number from the disk
       throw Event.unknown(code)
