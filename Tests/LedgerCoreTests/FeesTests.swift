@@ -82,6 +82,109 @@ import Testing
     }
   }
 
+  // MARK: - Tiers
+
+  private static let tiers = [
+    Fees.Tier(from: Amount(units: 1_000), flat: Amount(units: 2), basisPoints: 30),
+    Fees.Tier(from: Amount(units: 10_000), flat: Amount(units: 12), basisPoints: 20),
+  ]
+  private static let tiered = Event.fee(
+    .set(schedule: ScheduleNumber(2), terms: .standard, begins: Timestamp(nanoseconds: 1)))
+  private static let given =
+    Scenario.agents + [
+      Scenario.funded(Scenario.annWallet, 100_000), tiered,
+      .fee(.began(schedule: ScheduleNumber(2), effective: Timestamp(nanoseconds: 1))),
+    ]
+  private static let bodies = [
+    EventNumber(UInt64(Scenario.agents.count + 3)): Fees.Tier.body(tiers)
+  ]
+
+  /// The terms' 0.4 % below 1,000; then 2 and 0.3 % of all; from 10,000 on 12 and 0.2 % of all.
+  @Test(
+    arguments: [
+      (1, 1), (999, 4), (1_000, 5), (1_001, 6), (9_999, 32), (10_000, 32), (10_001, 33),
+      (50_000, 112),
+    ] as [(Int128, Int128)])
+  func `a tier counts for all of an amount from its begin on`(_ row: (Int128, Int128)) {
+    expect(
+      given: Self.given, bodies: Self.bodies, when: Scenario.pay(row.0),
+      by: .agent(Scenario.ann),
+      then: [Scenario.paid(row.0, fee: row.1, schedule: ScheduleNumber(2))])
+  }
+
+  @Test func `a schedule takes its tiers along, at once or later`() {
+    let body = Fees.Tier.body(Self.tiers)
+    let later = Timestamp(nanoseconds: Scenario.now.nanoseconds + 1)
+    expect(
+      when: .fee(.set(.standard, begins: .none)), asked: body, by: .administrator,
+      then: [
+        .fee(.set(schedule: ScheduleNumber(2), terms: .standard, begins: Scenario.now)),
+        .fee(.began(schedule: ScheduleNumber(2), effective: Scenario.now)),
+      ], body: body)
+    expect(
+      when: .fee(.set(.standard, begins: later)), asked: body, by: .administrator,
+      then: [.fee(.set(schedule: ScheduleNumber(2), terms: .standard, begins: later))],
+      body: body)
+  }
+
+  /// `accounting.md` 2: a schedule that falls while the amount grows is refused.
+  @Test func `a schedule that falls where a tier begins is refused with both fees`() {
+    let falls = Refusal(.scheduleFalls, limit: Amount(units: 4), asked: Amount(units: 3))
+    for (flat, expected) in [(Int128(0), falls), (1, nil)] {
+      let tiers = [
+        Fees.Tier(from: Amount(units: 1_001), flat: Amount(units: flat), basisPoints: 20)
+      ]
+      let refusal = refusal(
+        when: .fee(.set(.standard, begins: .none)), asked: Fees.Tier.body(tiers),
+        by: .administrator)
+      #expect(refusal == expected, "\(flat)")
+    }
+  }
+
+  @Test func `tiers that are none are refused`() {
+    let valid = Self.tiers[0]
+    var lists = [[UInt8](repeating: 0, count: 39), [UInt8](repeating: 0, count: 40)]
+    lists.append(Fees.Tier.body([valid, valid]))
+    lists.append(
+      Fees.Tier.body(
+        [2_000, 1_000].map { Fees.Tier(from: Amount(units: $0), basisPoints: 40) }))
+    lists.append(Fees.Tier.body([Fees.Tier(from: valid.from, basisPoints: 10_001)]))
+    lists.append(
+      Fees.Tier.body([Fees.Tier(from: valid.from, flat: Amount(units: -1), basisPoints: 1)]))
+    lists.append(
+      Fees.Tier.body([
+        Fees.Tier(from: Amount(units: Amount.commandMax.units + 1), basisPoints: 40)
+      ]))
+    lists.append(
+      Fees.Tier.body(
+        (1...33).map { Fees.Tier(from: Amount(units: Int128($0) * 1_000), basisPoints: 40) }))
+    for list in lists {
+      expect(
+        when: .fee(.set(.standard, begins: .none)), asked: list, by: .administrator,
+        refused: .scheduleInvalid)
+    }
+    let most = (1...32).map { Fees.Tier(from: Amount(units: Int128($0) * 1_000), basisPoints: 40) }
+    #expect(
+      refusal(
+        when: .fee(.set(.standard, begins: .none)), asked: Fees.Tier.body(most),
+        by: .administrator) == nil)
+  }
+
+  @Test func `captures across a tier's begin add up to the fee on their sum`() throws {
+    let ledger = Scenario.ledger(after: Self.given, bodies: Self.bodies)
+    var random = SplitMix64(seeded: "tiers over parts")
+    for _ in 0..<200 {
+      var (sum, fees) = (Amount.zero, Amount.zero)
+      while sum.units < 15_000 {
+        let part = Amount(units: Int128(1 + random.below(3_000)))
+        let fee = try ledger.fees.fee(onPart: part, after: sum, by: ScheduleNumber(2))
+        #expect(fee >= .zero)
+        (sum, fees) = (sum + part, fees + fee)
+      }
+      #expect(fees == (try ledger.fees.fee(on: sum, by: ScheduleNumber(2))))
+    }
+  }
+
   // MARK: - Setting
 
   @Test(arguments: [Actor.administrator, .operator(OperatorNumber(1))])

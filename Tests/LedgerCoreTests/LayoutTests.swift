@@ -41,13 +41,17 @@ import Testing
     expectDense(
       Payments.State.Payee(label: 0, balance: 0, tenant: .none, asset: .none, registered: .none))
     expectDense(
-      Fees.State.Row(flat: 0, min: 0, max: 0, basisPoints: 0, side: 0, isFeeRefunded: 0))
+      Fees.State.Row(
+        flat: 0, min: 0, max: 0, basisPoints: 0, side: 0, isFeeRefunded: 0, firstTier: 0,
+        tierCount: 0))
+    expectDense(Fees.State.TierRow(from: 0, flat: 0, basisPoints: 0))
     expectDense(Wallets.State.Suspense(balance: 0, agent: .none, asset: .none))
     expectDense(
       Reservations.State.Row(
         amount: 0, captured: 0, held: 0, made: .none, payer: .none, schedule: .none, timer: .none,
         asset: .none))
     expectDense(Refunds.State.Row(payment: .none))
+    expectDense(Refunds.State.PartRow())
     expectDense(Pauses.State.Row(kind: 0, number: 0))
     expectDense(Genesis.State.Row(ledger: 0, livemode: 0))
     expectDense(Timers.Slot(deadline: 0, order: 0, kind: 0, subject: 0, place: 0))
@@ -57,10 +61,10 @@ import Testing
   @Test func `the arrangement of the state has a number`() {
     var rows: [Int] = []
     Ledger().withBytes { _, rowByteCount in rows.append(rowByteCount) }
-    #expect(Ledger.layout == 2)
+    #expect(Ledger.layout == 3)
     #expect(
       rows == [
-        32, 16, 48, 16, 32, 64, 32, 8, 32, 64, 64, 8, 112, 8, 48, 24, 8, 40, 8, 8,
+        32, 16, 48, 16, 32, 64, 32, 8, 32, 64, 80, 48, 8, 112, 8, 48, 32, 24, 8, 40, 8, 8,
       ])
   }
 

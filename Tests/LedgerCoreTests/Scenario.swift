@@ -147,7 +147,8 @@ func expect(
     let header = Header(
       number: EventNumber(UInt64(history.count + index + 1)),
       time: Timestamp(nanoseconds: now.nanoseconds + UInt64(index)), actor: actor)
-    ledger.evolve(event, header, body: decidedBodies[index].span)
+    let body = decidedBodies[index]
+    ledger.evolve(event, header, body: body.span)
   }
   var books = Books()
   for (index, event) in history.enumerated() {

@@ -81,6 +81,7 @@ enum Replay {
       }
       if parts.commitment != nil { textCount += 1 }
       let number = position.next
+      try parts.event.check(frame.span(parts.body))
       ledger.evolve(
         parts.event, Header(number: number, time: parts.time, actor: parts.actor),
         body: frame.span(parts.body))

@@ -122,7 +122,6 @@ enum Frame {
     let event = try Event(
       code: bytes.load(at: 18), version: bytes.load(at: 20), from: &reader)
     try reader.finish()
-    try event.check(bytes.span(offset + payloadByteCount..<bytes.byteCount))
     return Parts(
       time: Timestamp(nanoseconds: bytes.load(at: 0)), actor: actor, key: key,
       commitment: commitment, event: event,
