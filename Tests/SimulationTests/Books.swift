@@ -35,10 +35,10 @@ struct Books {
   /// Whose external payee each is, from payee 1.
   private var payeeTenants: [TenantNumber] = []
 
-  /// Takes the next event, and says what is not so after it.
-  mutating func follow(_ recorded: Recorded) throws(Mismatch) {
+  /// Takes the next event with its body, and says what is not so after it.
+  mutating func follow(_ recorded: Recorded, _ body: [UInt8]) throws(Mismatch) {
     try follow(recorded.header)
-    try lives.follow(recorded)
+    try lives.follow(recorded, body)
     try follow(stray: recorded)
     if case .payment(.payeeRegistered(let payee, let tenant, _, _)) = recorded.event {
       payeeTenants.append(tenant)
@@ -47,7 +47,7 @@ struct Books {
       }
     }
     var postings = Postings()
-    recorded.event.postings(into: &postings)
+    recorded.event.postings(body: body.span, into: &postings)
     for index in 0..<postings.count { try post(postings[index], recorded) }
     try check(recorded)
     try checkWallets(recorded)

@@ -17,6 +17,23 @@ enum Bug: String, CaseIterable, Sendable {
   case closedWalletIsPaid
   case frozenWalletPays
   case feeMayTakeAll
+  // Splits
+  case splitRestGoesToTheLast
+  case splitRestGoesToTheFirst
+  case splitTiesGoToTheLast
+  case splitFeeIsNotDivided
+  case splitFeeMayTakeAll
+  case splitMayBeOfOne
+  case splitMayBeOneTooLong
+  case splitTextsAreTheFirsts
+  case receiverTwiceIsAccepted
+  case receiverOfNothingIsAccepted
+  case eightLabelsMayBeNew
+  case splitRefundIsOfTheOriginalParts
+  case splitRefundIsOfTheFirst
+  case splitFeeBackIsOfTheOriginalFees
+  case oneReceiverMayRefund
+  case restartForgetsWhatReceiversGave
   // Reservations
   case captureTakesTheFeeTwice
   case partsBearFeesOfTheirOwn
@@ -61,6 +78,11 @@ enum Bug: String, CaseIterable, Sendable {
   case timerFiresOneLate
   case timersFireInOrderOfSetting
   case scheduleCountsAtOnce
+  case tierIsMarginal
+  case tierBeginsOneLate
+  case tierEndsTheBounds
+  case fallingScheduleIsAccepted
+  case restartForgetsTiers
   // Identity
   case revokedKeyIsFree
   case nameIsNeverTaken

@@ -130,7 +130,7 @@ struct EngineSubject: Subject {
       guard !request.texts.isEmpty else { return request }
       var sealed = try engine.preparation.request(
         request.command, by: request.actor, text: [request.texts[0].readable],
-        registering: request.texts.dropFirst().map(\.readable))
+        registering: request.texts.dropFirst().map(\.readable), body: request.body)
       sealed.key = request.key
       return sealed
     }
@@ -173,6 +173,8 @@ struct EngineSubject: Subject {
       events += more
     }
   }
+
+  func body(of number: EventNumber) throws -> [UInt8] { try engine.body(of: number) }
 
   mutating func restart() throws {
     engine.close()
@@ -238,18 +240,43 @@ extension EngineSubject {
     guard refunded == model.paid.map(\.refunded) else {
       throw Mismatch("\(refunded) was refunded, not \(model.paid.map(\.refunded))")
     }
+    try await compareSplits(model)
     try await compareTimers(model)
   }
 
+  /// Around every border of the schedule that counts, the fee is the model's.
   private func compareFees(_ model: NaiveLedger) async throws {
-    let amount = Amount(units: 1_234_567)
-    let fee = try await engine.fee(on: amount)
-    guard case .success(let fee) = fee, fee.units == model.fee(on: amount.units) else {
-      throw Mismatch("the fee on \(amount) is \(fee), not \(model.fee(on: amount.units))")
+    let (schedule, terms, tiers) = try await engine.feeSchedule()
+    let expected = model.schedules[model.schedule - 1].tiers.map { tier in
+      Fees.Tier(
+        from: Amount(units: tier.from), flat: Amount(units: tier.flat),
+        basisPoints: UInt32(tier.basisPoints))
     }
-    let (schedule, terms) = try await engine.feeSchedule()
-    guard schedule.rawValue == UInt64(model.schedule), terms == model.terms else {
-      throw Mismatch("the fees are \(schedule), \(terms), not \(model.terms)")
+    guard schedule.rawValue == UInt64(model.schedule), terms == model.terms, tiers == expected
+    else { throw Mismatch("the fees are \(schedule), \(terms), \(tiers), not \(model.terms)") }
+    for border in [1_234_567] + expected.prefix(4).map(\.from.units) {
+      for units in border - 1...border + 1 {
+        let fee = try await engine.fee(on: Amount(units: units))
+        guard case .success(let fee) = fee, fee.units == model.fee(on: units) else {
+          throw Mismatch("the fee on \(units) is \(fee), not \(model.fee(on: units))")
+        }
+      }
+    }
+  }
+
+  /// What each receiver of a split gave back, and got back of the fee.
+  private func compareSplits(_ model: NaiveLedger) async throws {
+    for paid in model.paid {
+      guard case .split = paid.payment.payee else { continue }
+      let parts = try await engine.read { ledger in
+        paid.parts.indices.map { index in
+          let part = ledger.refunds.refunded(of: paid.number, part: index)
+          return [part.amount.units, part.fee.units]
+        }
+      }
+      guard parts == paid.parts.map({ [$0.refunded, $0.feeRefunded] }) else {
+        throw Mismatch("\(parts) was refunded of \(paid)")
+      }
     }
   }
 

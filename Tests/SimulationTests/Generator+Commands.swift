@@ -3,12 +3,12 @@ import LedgerCore
 extension Generator {
   /// A command and who asks it: mostly one that passes, else one that breaks up to three rules, so
   /// that the precedence of refusals is seen too.
-  mutating func command(_ model: NaiveLedger) -> (Command, Actor) {
+  mutating func command(_ model: NaiveLedger) -> Request {
     guard let kind = Swarm.Kind(rawValue: dice.weighted(swarm.kinds)) else {
       preconditionFailure("each kind has a weight")
     }
     let broken = dice.isOne(in: swarm.brokenOneIn) ? 1 + dice.below(3) : 0
-    if let (command, actor) = goOn(model) { return (command, actor) }
+    if let request = goOn(model) { return request }
     switch kind {
     case .registerAgent: return registerAgent(model, broken)
     case .registerOperator: return registerOperator(model, broken)
@@ -19,6 +19,7 @@ extension Generator {
     case .fund: return fund(model, broken)
     case .pay: return pay(model, broken, isExternal: false)
     case .payExternal: return pay(model, broken, isExternal: true)
+    case .paySplit: return paySplit(model, broken)
     case .setFees: return setFees(model, broken)
     case .reserve: return reserve(model, broken)
     case .capture: return capture(model, broken)
@@ -37,7 +38,7 @@ extension Generator {
 extension Generator {
   mutating func pay(
     _ model: NaiveLedger, _ broken: Int, isExternal: Bool
-  ) -> (Command, Actor) {
+  ) -> Request {
     let payer = payer(model)
     var from = WalletNumber(UInt64(payer + 1))
     var actor = Actor.agent(AgentNumber(model.wallets[payer].agent))
@@ -50,10 +51,11 @@ extension Generator {
     var amount = amount(model, payer)
     var asset = dice.isOne(in: 2) ? model.wallets[payer].asset : .none
     for _ in 0..<broken {
-      switch dice.below(11) {
+      switch dice.below(12) {
       case 0: amount = dice.isOne(in: 2) ? 0 : -1
       case 1: amount = Amount.commandMax.units + Int128(dice.below(2))
       case 2: amount = dice.isOne(in: 2) ? .max : .min
+      case 11: to = .split
       case 3: from = WalletNumber(number(beyond: model.wallets.count))
       case 4: actor = anybody(model)
       case 5: to = .wallet(WalletNumber(number(beyond: model.wallets.count)))
@@ -66,11 +68,11 @@ extension Generator {
     }
     let command = Payments.Command.pay(
       from: from, to: to, amount: Amount(units: amount), asset: asset, rail: .internal)
-    return (.payment(command), actor)
+    return Request(.payment(command), by: actor)
   }
 
   /// Mostly one that may pay and has something.
-  private mutating func payer(_ model: NaiveLedger) -> Int {
+  mutating func payer(_ model: NaiveLedger) -> Int {
     for _ in 0..<3 {
       let payer = dice.below(model.wallets.count)
       if model.wallets[payer].status == .open, model.available(payer) > 0 { return payer }
@@ -80,8 +82,12 @@ extension Generator {
 
   /// Often near a border: of the fee's rounding, of what is available, or of what is so little that
   /// a wallet may be closed with it.
-  private mutating func amount(_ model: NaiveLedger, _ payer: Int) -> Int128 {
+  mutating func amount(_ model: NaiveLedger, _ payer: Int) -> Int128 {
     let available = model.available(payer)
+    let borders = model.schedules[model.schedule - 1].tiers.map(\.from)
+    if !borders.isEmpty, dice.isOne(in: 4) {
+      return max(dice.pick(borders) + Int128(dice.below(3)) - 1, 1)
+    }
     switch dice.below(7) {
     case 0: return Int128(1 + dice.below(3))
     case 1: return Int128(249 + dice.below(3))
@@ -96,7 +102,7 @@ extension Generator {
   }
 
   /// The largest amount that `available` covers with its fee.
-  private func affordable(_ model: NaiveLedger, _ available: Int128) -> Int128 {
+  func affordable(_ model: NaiveLedger, _ available: Int128) -> Int128 {
     var low: Int128 = 0
     var high = min(max(available, 0), Amount.commandMax.units)
     while low < high {
@@ -111,46 +117,10 @@ extension Generator {
   }
 }
 
-// MARK: - Fees
-
-extension Generator {
-  private mutating func setFees(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
-    var terms = Fees.Terms(basisPoints: dice.pick([0, 1, 40, 40, 333, 333, 3_333, 10_000]))
-    if dice.isOne(in: 2) { terms.flat = Amount(units: Int128(dice.below(1_000))) }
-    if dice.isOne(in: 3) { terms.min = Amount(units: Int128(dice.below(1_000))) }
-    if dice.isOne(in: 3) {
-      terms.max = Amount(units: terms.min.units + Int128(dice.below(1_000_000)))
-    }
-    if dice.isOne(in: 2) { terms.side = .payee }
-    terms.isFeeRefunded = dice.isOne(in: 2)
-    // Soon means within one batch or unit, where each event is a nanosecond later than the last.
-    let later: [UInt64] = [0, 1, 3, 10, 1_000_000_000, 60_000_000_000, 3_600_000_000_000]
-    var begins = dice.isOne(in: 3) ? 0 : model.time + dice.pick(later)
-    // At the very moment at which something else is due.
-    let timers = model.timers
-    if !timers.isEmpty, dice.isOne(in: 4) { begins = dice.pick(timers).deadline }
-    var actor = staff(model)
-    for _ in 0..<broken {
-      switch dice.below(8) {
-      case 0: terms.flat.units = -1
-      case 1: terms.min.units = terms.max.units + 1
-      case 2: terms.max.units = Amount.commandMax.units + 1
-      case 3: terms.basisPoints = dice.isOne(in: 2) ? 10_001 : .max
-      case 4: begins = model.time - 1 - UInt64(dice.below(2))
-      case 5: begins = 1
-      case 6: terms.flat.units = .max
-      default: actor = anybody(model)
-      }
-    }
-    let command = Fees.Command.set(terms, begins: Timestamp(nanoseconds: begins))
-    return (.fee(command), actor)
-  }
-}
-
 // MARK: - Wallets and assets
 
 extension Generator {
-  private mutating func openWallet(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+  private mutating func openWallet(_ model: NaiveLedger, _ broken: Int) -> Request {
     var agent = AgentNumber(UInt64(dice.below(model.agents.count) + 1))
     var asset = AssetNumber(UInt64(dice.below(model.assets.count) + 1))
     var actor = dice.isOne(in: 4) ? staff(model) : .agent(agent)
@@ -161,10 +131,10 @@ extension Generator {
       default: actor = anybody(model)
       }
     }
-    return (.wallet(.open(agent: agent, asset: asset)), actor)
+    return Request(.wallet(.open(agent: agent, asset: asset)), by: actor)
   }
 
-  private mutating func fund(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+  private mutating func fund(_ model: NaiveLedger, _ broken: Int) -> Request {
     let funded = dice.below(model.wallets.count)
     var wallet = WalletNumber(UInt64(funded + 1))
     var asset = dice.isOne(in: 2) ? model.wallets[funded].asset : .none
@@ -187,10 +157,10 @@ extension Generator {
     }
     let command = Wallets.Command.fund(
       wallet, amount: Amount(units: amount), asset: asset, cap: Amount(units: cap))
-    return (.wallet(command), actor)
+    return Request(.wallet(command), by: actor)
   }
 
-  private mutating func addAsset(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+  private mutating func addAsset(_ model: NaiveLedger, _ broken: Int) -> Request {
     var code = AssetCode(bytes: 0x4453_55 | UInt128(65 + dice.below(26)) << 24)
     var scale = UInt8(dice.below(19))
     var actor = staff(model)
@@ -204,14 +174,14 @@ extension Generator {
       default: actor = anybody(model)
       }
     }
-    return (.wallet(.addAsset(code, scale: scale)), actor)
+    return Request(.wallet(.addAsset(code, scale: scale)), by: actor)
   }
 }
 
 // MARK: - Identity
 
 extension Generator {
-  private mutating func registerAgent(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+  private mutating func registerAgent(_ model: NaiveLedger, _ broken: Int) -> Request {
     let tenant = UInt128(dice.below(4))
     // A name's hash is one of the tenant's too; an agent of a tenant of its own needs none.
     var name = tenant == 0 || dice.isOne(in: 3) ? 0 : tenant << 64 | dice.bits128() >> 66
@@ -233,21 +203,21 @@ extension Generator {
     }
     let command = Identity.Command.registerAgent(
       tenant: tenant, name: name, asset: asset, apiKey: apiKey, secretKey: secretKey)
-    return (.identity(command), actor)
+    return Request(.identity(command), by: actor)
   }
 
   private mutating func registerOperator(
     _ model: NaiveLedger, _ broken: Int
-  ) -> (Command, Actor) {
+  ) -> Request {
     var key = dice.bits128()
     var actor = Actor.administrator
     for _ in 0..<broken {
       if dice.isOne(in: 2) { key = takenKey(model) } else { actor = anybody(model) }
     }
-    return (.identity(.registerOperator(key: key)), actor)
+    return Request(.identity(.registerOperator(key: key)), by: actor)
   }
 
-  private mutating func issue(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+  private mutating func issue(_ model: NaiveLedger, _ broken: Int) -> Request {
     var key = dice.bits128()
     let isOperator = model.operators > 0 && dice.isOne(in: 4)
     var actor = Actor.agent(AgentNumber(UInt64(dice.below(model.agents.count) + 1)))
@@ -266,10 +236,10 @@ extension Generator {
       default: actor = anybody(model)
       }
     }
-    return (.identity(.issue(key: key, kind: kind)), actor)
+    return Request(.identity(.issue(key: key, kind: kind)), by: actor)
   }
 
-  private mutating func revoke(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+  private mutating func revoke(_ model: NaiveLedger, _ broken: Int) -> Request {
     let credential = dice.below(model.credentials.count)
     var number = CredentialNumber(UInt64(credential + 1))
     var actor = model.credentials[credential].holder
@@ -280,7 +250,7 @@ extension Generator {
         actor = anybody(model)
       }
     }
-    return (.identity(.revoke(number)), actor)
+    return Request(.identity(.revoke(number)), by: actor)
   }
 
   private mutating func takenKey(_ model: NaiveLedger) -> UInt128 {

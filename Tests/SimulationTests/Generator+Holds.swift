@@ -2,9 +2,9 @@ import LedgerCore
 
 /// Reservations and refunds: what is begun and ended later.
 extension Generator {
-  mutating func reserve(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
-    let (command, actor) = pay(model, broken, isExternal: dice.isOne(in: 4))
-    guard case .payment(.pay(let from, let to, let amount, let asset, _)) = command else {
+  mutating func reserve(_ model: NaiveLedger, _ broken: Int) -> Request {
+    let payment = pay(model, broken, isExternal: dice.isOne(in: 4))
+    guard case .payment(.pay(let from, let to, let amount, let asset, _)) = payment.command else {
       preconditionFailure("a payment was asked for")
     }
     // A day is longer than a run's clock goes by itself, and so ends otherwise or by a long step.
@@ -13,10 +13,10 @@ extension Generator {
     let reserve = Reservations.Command.reserve(
       from: from, to: to, amount: amount, asset: asset, seconds: seconds,
       isMultiple: dice.isOne(in: 2))
-    return (.reservation(reserve), actor)
+    return Request(.reservation(reserve), by: payment.actor)
   }
 
-  mutating func capture(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+  mutating func capture(_ model: NaiveLedger, _ broken: Int) -> Request {
     guard let hold = hold(model) else { return reserve(model, broken) }
     var number = hold.number
     var actor = dice.isOne(in: 6) ? staff(model) : owner(hold.payer, model)
@@ -29,6 +29,12 @@ extension Generator {
     case 3: amount = max(left / 2, 1)
     default: amount = dice.magnitude(to: max(left, 1))
     }
+    // Just to where the next tier begins, for which the parts before count too.
+    let borders = model.schedules[hold.schedule - 1].tiers.map { $0.from - hold.captured }
+    let ahead = borders.filter { $0 > 1 && $0 < left }
+    if !ahead.isEmpty, dice.isOne(in: 2) {
+      amount = dice.pick(ahead) + Int128(dice.below(3)) - 1
+    }
     for _ in 0..<broken {
       switch dice.below(6) {
       case 0: amount = left + 1
@@ -40,10 +46,10 @@ extension Generator {
     }
     let capture = Reservations.Command.capture(
       number, amount: amount.map { Amount(units: $0) }, isLast: dice.isOne(in: 4))
-    return (.reservation(capture), actor)
+    return Request(.reservation(capture), by: actor)
   }
 
-  mutating func release(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+  mutating func release(_ model: NaiveLedger, _ broken: Int) -> Request {
     guard let hold = hold(model) else { return reserve(model, broken) }
     var number = hold.number
     var actor = dice.isOne(in: 6) ? staff(model) : owner(hold.payer, model)
@@ -54,7 +60,7 @@ extension Generator {
       default: actor = anybody(model)
       }
     }
-    return (.reservation(.release(number)), actor)
+    return Request(.reservation(.release(number)), by: actor)
   }
 
   /// Mostly one that is open.
@@ -62,7 +68,9 @@ extension Generator {
     let open = model.reservations.filter(\.isOpen)
     if dice.isOne(in: 12), !model.reservations.isEmpty { return dice.pick(model.reservations) }
     if open.isEmpty { return nil }
-    let stray = open.filter { hold in isClosed(hold.payee, model) }
+    let stray = open.filter { hold in
+      isClosed(hold.payee, model) || model.wallets[hold.payer].status == .frozen
+    }
     if !stray.isEmpty, dice.isOne(in: 2) { return dice.pick(stray) }
     return dice.isOne(in: 2) ? dice.pick(open.suffix(3)) : dice.pick(open)
   }
@@ -72,6 +80,11 @@ extension Generator {
     return model.wallets[Int(wallet.rawValue) - 1].status == .closed
   }
 
+  private func isSplit(_ paid: NaiveLedger.Paid) -> Bool {
+    guard case .split = paid.payment.payee else { return false }
+    return true
+  }
+
   /// A payment of a wallet that is closed now, a recent one or any.
   private mutating func paid(_ model: NaiveLedger) -> NaiveLedger.Paid {
     let stray = model.paid.filter { paid in
@@ -79,19 +92,25 @@ extension Generator {
         && isClosed(.wallet(paid.payment.payer), model)
     }
     if !stray.isEmpty, dice.isOne(in: 2) { return dice.pick(stray) }
+    // Few of them, so that each is given back in many parts.
+    let splits = model.paid.filter { isSplit($0) && $0.refunded < $0.payment.amount.units }
+    if !splits.isEmpty, dice.isOne(in: 2) { return dice.pick(splits.suffix(3)) }
     return dice.isOne(in: 3) ? dice.pick(model.paid) : dice.pick(model.paid.suffix(4))
   }
 
   /// Often one of few payments, so that several race for what is left of it.
-  mutating func refund(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+  mutating func refund(_ model: NaiveLedger, _ broken: Int) -> Request {
     guard !model.paid.isEmpty else { return pay(model, broken, isExternal: false) }
     let paid = paid(model)
     let whole = paid.payment.amount.units
     let left = whole - paid.refunded
     var number = paid.number
     var actor = staff(model)
-    if case .wallet(let payee) = paid.payment.payee, !dice.isOne(in: 4) {
-      actor = owner(Int(payee.rawValue) - 1, model)
+    let receivers = owners(of: paid, model)
+    // One for all of them, or one of several, who may not.
+    let isLone = Set(receivers).count == 1 && receivers.count == paid.parts.count
+    if !receivers.isEmpty, !dice.isOne(in: 4), isLone || dice.isOne(in: 6) {
+      actor = dice.pick(receivers)
     }
     var amount: Int128?
     switch dice.below(6) {
@@ -101,6 +120,8 @@ extension Generator {
     case 3: amount = max(whole / 5 * 3, 1)
     default: amount = dice.magnitude(to: max(left, 1))
     }
+    // In parts that bring back some of the fee each.
+    if isSplit(paid), !dice.isOne(in: 3) { amount = max(left / Int128(1 + dice.below(4)), 1) }
     for _ in 0..<broken {
       switch dice.below(7) {
       case 0: amount = left + 1
@@ -112,14 +133,23 @@ extension Generator {
       }
     }
     let refund = Refunds.Command.refund(number, amount: amount.map { Amount(units: $0) })
-    return (.refund(refund), actor)
+    return Request(.refund(refund), by: actor)
+  }
+
+  /// The agent of each receiver that is a wallet.
+  private func owners(of paid: NaiveLedger.Paid, _ model: NaiveLedger) -> [Actor] {
+    paid.parts.compactMap { part in
+      guard case .wallet(let wallet) = part.payee else { return nil }
+      return owner(Int(wallet.rawValue) - 1, model)
+    }
   }
 
   /// A reservation, and what names it before it is in the log: captures, its release and refunds of
   /// its captures, all in one unit.
   mutating func holdAndEnd(_ model: NaiveLedger) -> [Request] {
-    let (reserve, actor) = reserve(model, 0)
-    var requests = [Request(reserve, by: actor)]
+    let reserve = reserve(model, 0)
+    let actor = reserve.actor
+    var requests = [reserve]
     var next = UInt64(model.log.count + 1)
     if dice.isOne(in: 4) { next += UInt64(dice.below(3)) }
     let reservation = EventNumber(next)
@@ -162,15 +192,18 @@ extension Generator {
 
 extension Generator {
   /// Now and then lets go on what is stopped or ended, so that not all is in the end.
-  mutating func goOn(_ model: NaiveLedger) -> (Command, Actor)? {
+  mutating func goOn(_ model: NaiveLedger) -> Request? {
     let isPaused = !model.pauses.isEmpty
-    if isPaused, dice.isOne(in: 6) { return (resume(model), staff(model)) }
+    if isPaused, dice.isOne(in: 6) { return Request(resume(model), by: staff(model)) }
+    // What ends something passes meanwhile.
+    let isHeld = model.reservations.contains(where: \.isOpen)
+    if isPaused, isHeld, dice.isOne(in: 6) { return capture(model, 0) }
     let stopped = model.wallets.indices.filter { model.wallets[$0].status != .open }
     guard stopped.count * 3 > model.wallets.count, dice.isOne(in: 6) else { return nil }
     let place = dice.pick(stopped)
     let wallet = WalletNumber(UInt64(place + 1))
     let isFrozen = model.wallets[place].status == .frozen
-    return (.wallet(isFrozen ? .unfreeze(wallet) : .reopen(wallet)), staff(model))
+    return Request(.wallet(isFrozen ? .unfreeze(wallet) : .reopen(wallet)), by: staff(model))
   }
 
   private mutating func resume(_ model: NaiveLedger) -> Command {
@@ -178,7 +211,7 @@ extension Generator {
   }
 
   /// Half of the time takes a freeze back where there is one.
-  mutating func freeze(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+  mutating func freeze(_ model: NaiveLedger, _ broken: Int) -> Request {
     let frozen = model.wallets.indices.filter { model.wallets[$0].status == .frozen }
     let isBack = !frozen.isEmpty && dice.isOne(in: 2) || frozen.count > 2
     let place = isBack ? dice.pick(frozen) : dice.below(model.wallets.count)
@@ -193,10 +226,10 @@ extension Generator {
       default: actor = anybody(model)
       }
     }
-    return (.wallet(isFreeze ? .freeze(wallet) : .unfreeze(wallet)), actor)
+    return Request(.wallet(isFreeze ? .freeze(wallet) : .unfreeze(wallet)), by: actor)
   }
 
-  mutating func close(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+  mutating func close(_ model: NaiveLedger, _ broken: Int) -> Request {
     let closable = model.wallets.indices.filter {
       model.wallets[$0].status == .open && model.held($0) == 0
     }
@@ -228,10 +261,10 @@ extension Generator {
       default: actor = anybody(model)
       }
     }
-    return (.wallet(.close(wallet, to: to)), actor)
+    return Request(.wallet(.close(wallet, to: to)), by: actor)
   }
 
-  mutating func reopen(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+  mutating func reopen(_ model: NaiveLedger, _ broken: Int) -> Request {
     let closed = model.wallets.indices.filter { model.wallets[$0].status == .closed }
     guard !closed.isEmpty || broken > 0 else { return close(model, broken) }
     let isAny = closed.isEmpty || dice.isOne(in: 8)
@@ -249,11 +282,11 @@ extension Generator {
       default: actor = anybody(model)
       }
     }
-    return (.wallet(.reopen(wallet)), actor)
+    return Request(.wallet(.reopen(wallet)), by: actor)
   }
 
   /// What is paused goes on soon, because little happens meanwhile.
-  mutating func pause(_ model: NaiveLedger, _ broken: Int) -> (Command, Actor) {
+  mutating func pause(_ model: NaiveLedger, _ broken: Int) -> Request {
     var scope: Pauses.Scope
     switch dice.below(4) {
     case 0: scope = .ledger
@@ -270,7 +303,7 @@ extension Generator {
       default: actor = anybody(model)
       }
     }
-    return (.pause(isPause ? .pause(scope) : .resume(scope)), actor)
+    return Request(.pause(isPause ? .pause(scope) : .resume(scope)), by: actor)
   }
 
   /// The agent of the wallet at this place.

@@ -2,7 +2,7 @@
 
 /// Makes the steps of a run, one after the other, from a seed and what the model says is so.
 ///
-/// The commands themselves are made in `Generator+Commands.swift`.
+/// The commands themselves are made in `Generator+Commands.swift` and the files beside it.
 struct Generator {
   var dice: Dice
   let swarm: Swarm
@@ -101,9 +101,9 @@ extension Generator {
   }
 
   private mutating func fresh(_ model: NaiveLedger) -> Request {
-    let (command, actor) = command(model)
-    var request = Request(command, by: actor)
-    if dice.isOne(in: 2) {
+    var request = command(model)
+    // A split has texts of its own, of which its labels take one each.
+    if request.texts.isEmpty, dice.isOne(in: 2) {
       for _ in 0...dice.below(2) {
         request.texts.append(SealedText(readable: "text \(dice.next())"))
       }
@@ -121,7 +121,10 @@ extension Generator {
     var request = isRecent ? dice.pick(asked.suffix(8)) : dice.pick(asked)
     guard dice.isOne(in: swarm.otherDigestOneIn) else { return request }
     request.key?.digest ^= 1 << UInt64(dice.below(64))
-    if dice.isOne(in: 2) { request.command = command(model).0 }
+    if dice.isOne(in: 2) {
+      let other = command(model)
+      (request.command, request.body) = (other.command, other.body)
+    }
     return request
   }
 
@@ -134,7 +137,10 @@ extension Generator {
   }
 
   private mutating func batch(_ model: NaiveLedger) -> [Request] {
-    (0...dice.below(swarm.sizeMax)).map { _ in request(model) }
+    if swarm.kinds[Swarm.Kind.paySplit.rawValue] > 0, dice.isOne(in: 20) {
+      return widestSplit(model)
+    }
+    return (0...dice.below(swarm.sizeMax)).map { _ in request(model) }
   }
 }
 

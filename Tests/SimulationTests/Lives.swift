@@ -23,6 +23,8 @@ struct Lives {
   /// What came back of a payment.
   struct Paid {
     var payment: Payments.Payment
+    /// What each receiver of a split got, less what he gave back.
+    var left: [Splits.Part]
     var refunded: Int128 = 0
     var feeRefunded: Int128 = 0
   }
@@ -35,17 +37,25 @@ struct Lives {
   private var schedules: [Fees.Terms] = []
   private var pauses: Set<Pauses.Scope> = []
 
-  mutating func follow(_ recorded: Recorded) throws(Mismatch) {
+  mutating func follow(_ recorded: Recorded, _ body: [UInt8]) throws(Mismatch) {
     switch recorded.event {
     case .genesis(.opened(_, let terms, _)): schedules = [terms]
-    case .fee(.set(_, let terms, _)): schedules.append(terms)
+    case .fee(.set(_, let terms, _)):
+      schedules.append(terms)
+      let borders = Fees.Tier.all(body.span).map(\.from)
+      let isRising = zip(borders, borders.dropFirst()).allSatisfy { $0 < $1 }
+      try require(isRising && borders.count <= 32, "has tiers that do not rise", recorded)
     case .identity(.agentRegistered(let agent, let tenant, _, _, _, _)): tenants[agent] = tenant
     case .wallet(let event): try follow(event, recorded)
     case .payment(.completed(let payment)):
-      try begin(payment.payer, payment.payee, recorded)
-      try pay(payment, recorded)
+      let parts = Splits.Part.all(body.span)
+      for payee in try payees(of: payment, parts, recorded) {
+        try begin(payment.payer, payee, recorded)
+      }
+      try pay(payment, parts, recorded)
     case .reservation(let event): try follow(event, recorded)
-    case .refund(.completed(let refund)): try follow(refund, recorded)
+    case .refund(.completed(let refund)):
+      try follow(refund, Splits.Part.all(body.span), recorded)
     case .pause(.paused(let scope)):
       try require(pauses.insert(scope).inserted, "was paused already", recorded)
     case .pause(.resumed(let scope)):
@@ -59,7 +69,7 @@ struct Lives {
     open.filter { $0.hold.payer == wallet }.map(\.held).reduce(0, +)
   }
 
-  private func require(
+  func require(
     _ isSo: Bool, _ otherwise: String, _ recorded: Recorded
   ) throws(Mismatch) {
     if !isSo { throw Mismatch("\(otherwise): \(recorded)") }
@@ -130,19 +140,19 @@ extension Lives {
   }
 
   private mutating func pay(
-    _ payment: Payments.Payment, _ recorded: Recorded
+    _ payment: Payments.Payment, _ parts: [Splits.Part], _ recorded: Recorded
   ) throws(Mismatch) {
     let side = schedules[Int(payment.schedule.rawValue) - 1].side
     try require(payment.side == side, "has another side than its schedule", recorded)
     try require(payment.amount > .zero && payment.fee >= .zero, "pays nothing", recorded)
     try require(payment.credited > .zero, "leaves the payee nothing", recorded)
-    paid[recorded.number] = Paid(payment: payment)
+    paid[recorded.number] = Paid(payment: payment, left: parts)
   }
 
   /// Amounts add up to no more than the payment, and fees, where they come back, to no more than
   /// its fee; to exactly that once all of it was refunded.
   private mutating func follow(
-    _ refund: Refunds.Refund, _ recorded: Recorded
+    _ refund: Refunds.Refund, _ parts: [Splits.Part], _ recorded: Recorded
   ) throws(Mismatch) {
     guard var was = paid[refund.payment]
     else { throw Mismatch("refunds no payment: \(recorded)") }
@@ -152,6 +162,7 @@ extension Lives {
         && refund.asset == payment.asset && refund.side == payment.side,
       "differs from its payment", recorded)
     try require(refund.amount > .zero && refund.fee >= .zero, "refunds nothing", recorded)
+    try take(parts, of: refund, from: &was.left, recorded)
     was.refunded += refund.amount.units
     was.feeRefunded += refund.fee.units
     try require(was.refunded <= payment.amount.units, "refunds too much", recorded)
@@ -160,6 +171,11 @@ extension Lives {
       try require(was.feeRefunded == 0, "refunds a fee that stays", recorded)
     } else if was.refunded == payment.amount.units {
       try require(was.feeRefunded == payment.fee.units, "keeps some of the fee", recorded)
+    }
+    // Who gave back no more than he got has, once all came back, given exactly that (E-54).
+    if was.refunded == payment.amount.units {
+      let isNothing = was.left.allSatisfy { $0.amount == .zero }
+      try require(isNothing, "leaves a receiver something", recorded)
     }
     paid[refund.payment] = was
   }
@@ -223,7 +239,7 @@ extension Lives {
       let isSome = open[place].held > 0 && capture.released == .zero
       try require(isSome, "leaves an open hold of nothing", recorded)
     }
-    try pay(payment, recorded)
+    try pay(payment, [], recorded)
   }
 
   /// The end without a payment; answers when its deadline was.

@@ -75,8 +75,8 @@ struct MutationTests {
         number: EventNumber(1), time: Timestamp(nanoseconds: clock.now), actor: .ledger)
       let opened = Genesis.Event.opened(ledger: 1, terms: .standard, livemode: livemode)
       let ledger = NaiveLedger(
-        genesis: Recorded(header: header, event: .genesis(opened)), livemode: livemode,
-        assets: FirstAssets.codes, bug: bug)
+        genesis: Recorded(header: header, event: .genesis(opened)), body: [],
+        livemode: livemode, assets: FirstAssets.codes, bug: bug)
       return NaiveSubject(ledger: ledger, clock: clock)
     }
   }

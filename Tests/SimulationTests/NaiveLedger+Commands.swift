@@ -1,7 +1,8 @@
 @testable import LedgerCore
 
-/// Payments and reservations are in `NaiveLedger+Payments.swift`, refunds in
-/// `NaiveLedger+Refunds.swift`, what stops wallets and more in `NaiveLedger+Wallets.swift`.
+/// Payments and reservations are in `NaiveLedger+Payments.swift`, payments with several receivers
+/// in `NaiveLedger+Splits.swift`, refunds in `NaiveLedger+Refunds.swift`, fees in
+/// `NaiveLedger+Fees.swift`, what stops wallets and more in `NaiveLedger+Wallets.swift`.
 extension NaiveLedger {
   /// Does the command and records its events, or leaves everything as it is.
   mutating func perform(_ request: Request) throws(Refusal) {
@@ -22,10 +23,14 @@ extension NaiveLedger {
       try revoke(credential, by: actor)
     case .wallet(let command):
       try perform(command, by: actor, own)
+    case .payment(.pay(let from, .split, let amount, let asset, let rail)):
+      try paySplit(
+        from: from, among: request.body, amount.units, asset, rail, by: actor, own,
+        labels: request.texts.dropFirst().map(\.readable))
     case .payment(.pay(let from, let to, let amount, let asset, let rail)):
       try pay(from: from, to: to, amount.units, asset, rail, by: actor, own, label: other)
     case .fee(.set(let terms, let begins)):
-      try setFees(terms, begins: begins.nanoseconds, by: actor)
+      try setFees(terms, request.body, begins: begins.nanoseconds, by: actor)
     case .reservation(
       .reserve(let from, let to, let amount, let asset, let seconds, let isMultiple)):
       try reserve(
@@ -42,60 +47,6 @@ extension NaiveLedger {
     case .pause(.resume(let scope)):
       try resume(scope, by: actor, own)
     }
-  }
-}
-
-// MARK: - Fees
-
-extension NaiveLedger {
-  /// The terms that count now.
-  var terms: Fees.Terms { schedules[schedule - 1].terms }
-
-  /// The fee that counts now.
-  func fee(on amount: Int128) -> Int128 { fee(on: amount, by: schedule) }
-
-  /// The fee by the schedule of this number: what is flat and the share, within the bounds.
-  func fee(on amount: Int128, by schedule: Int) -> Int128 {
-    let terms = schedules[schedule - 1].terms
-    let fee = terms.flat.units + share(Int128(terms.basisPoints), of: amount)
-    if fee < terms.min.units { return terms.min.units }
-    return fee > terms.max.units ? terms.max.units : fee
-  }
-
-  /// So many ten-thousandths, rounded up: whole ten-thousands first, then what is left of them.
-  private func share(_ basisPoints: Int128, of amount: Int128) -> Int128 {
-    let rest = amount % 10_000 * basisPoints
-    var share = amount / 10_000 * basisPoints + rest / 10_000
-    if bug == .feeRoundsDown { return share }
-    if rest % 10_000 != 0 { share += 1 }
-    // The least number of units that is no less than the exact share.
-    precondition(share * 10_000 >= amount * basisPoints)
-    precondition(share == 0 || (share - 1) * 10_000 < amount * basisPoints)
-    return share
-  }
-
-  private mutating func setFees(
-    _ terms: Fees.Terms, begins: UInt64, by actor: Actor
-  ) throws(Refusal) {
-    guard isStaff(actor) else { throw Refusal(.notPermitted) }
-    for amount in [terms.flat, terms.min, terms.max] {
-      guard amount.units >= 0, amount.units <= Self.amountMax
-      else { throw Refusal(.scheduleInvalid) }
-    }
-    guard terms.basisPoints <= 10_000, terms.min.units <= terms.max.units
-    else { throw Refusal(.scheduleInvalid) }
-    // A deadline that is now has passed (`accounting.md` 6).
-    guard begins == 0 || begins > time else { throw Refusal(.scheduleInPast) }
-
-    let deadline = begins == 0 ? time : begins
-    let waitsFor = begins == 0 ? nil : begins
-    schedules.append(
-      Schedule(terms: terms, waitsFor: waitsFor, set: EventNumber(UInt64(log.count + 1))))
-    let number = ScheduleNumber(UInt64(schedules.count))
-    if begins == 0 || bug == .scheduleCountsAtOnce { schedule = schedules.count }
-    let moment = Timestamp(nanoseconds: deadline)
-    record(.fee(.set(schedule: number, terms: terms, begins: moment)), by: actor)
-    if begins == 0 { record(.fee(.began(schedule: number, effective: moment)), by: actor) }
   }
 }
 

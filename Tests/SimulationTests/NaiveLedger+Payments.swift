@@ -27,26 +27,34 @@ extension NaiveLedger {
       amount: Amount(units: amount), fee: Amount(units: fee), payer: from, payee: payee,
       schedule: ScheduleNumber(UInt64(schedule)), asset: wallets[payer].asset, rail: rail,
       side: terms.side)
-    settle(payment, from: Self.wallet(payer))
+    settle(payment, Self.parts(payment), from: Self.wallet(payer))
     record(.payment(.completed(payment)), by: actor, text)
-    paid.append(Paid(number: log[log.count - 1].number, payment: payment))
+    paid.append(
+      Paid(number: log[log.count - 1].number, payment: payment, parts: Self.parts(payment)))
   }
 
   /// What a payment moves out of the account `source` of its payer.
-  private mutating func settle(_ payment: Payments.Payment, from source: String) {
-    let (amount, fee) = (payment.amount.units, payment.fee.units)
-    let payee = account(payment.payee)
-    let isOnPayee = payment.side == .payee
-    move(isOnPayee ? amount - fee : amount, payment.asset, debit: source, credit: payee)
+  mutating func settle(_ payment: Payments.Payment, _ parts: [Part], from source: String) {
+    for part in parts {
+      move(
+        part.amount - part.fee, payment.asset, debit: source, credit: account(part.payee))
+    }
     move(
-      fee, payment.asset, debit: source,
-      credit: bug == .feeGoesToPayee ? payee : Self.feeIncome)
+      payment.fee.units, payment.asset, debit: source,
+      credit: bug == .feeGoesToPayee ? account(parts[0].payee) : Self.feeIncome)
+  }
+
+  /// A payment that is not split is one part.
+  private static func parts(_ payment: Payments.Payment) -> [Part] {
+    let fee = payment.side == .payee ? payment.fee.units : 0
+    return [Part(payee: payment.payee, amount: payment.amount.units, fee: fee)]
   }
 
   func account(_ payee: Payments.Payee) -> String {
     switch payee {
     case .wallet(let wallet): Self.wallet(Int(wallet.rawValue) - 1)
     case .external(let payee): external(Int(payee.rawValue) - 1)
+    case .split: preconditionFailure("several receivers have no account in common")
     }
   }
 }
@@ -55,7 +63,7 @@ extension NaiveLedger {
 
 extension NaiveLedger {
   /// The wallet that pays or reserves, where it may.
-  private func payer(
+  func payer(
     _ from: WalletNumber, _ amount: Int128, _ named: AssetNumber, _ rail: Rail, by actor: Actor
   ) throws(Refusal) -> Int {
     try checkRange(amount)
@@ -87,7 +95,7 @@ extension NaiveLedger {
     return wallets[wallet].agent == UInt64(agent + 1)
   }
 
-  private func checkPayee(
+  func checkPayee(
     _ to: Payments.Recipient, from: WalletNumber, _ payer: Int
   ) throws(Refusal) {
     let wallet = try payee(to, from: from, wallets[payer].asset)
@@ -104,6 +112,8 @@ extension NaiveLedger {
     case .external(let label):
       guard label != 0 else { throw Refusal(.payeeNotFound) }
       return nil
+    // Only a payment is split, which has its receivers one by one.
+    case .split: throw Refusal(.splitInvalid)
     case .wallet(let number):
       guard let wallet = place(number.rawValue, in: wallets.count)
       else { throw Refusal(.payeeNotFound) }
@@ -116,7 +126,7 @@ extension NaiveLedger {
 
   /// What is available covers the amount, and the fee where the payer bears it; a payee who bears
   /// it is left something.
-  private func checkFunds(_ payer: Int, _ amount: Int128, _ fee: Int128) throws(Refusal) {
+  func checkFunds(_ payer: Int, _ amount: Int128, _ fee: Int128) throws(Refusal) {
     let total = debited(amount, fee)
     try checkFee(fee, of: amount, by: schedule)
     var covered = bug == .feeIsNotCovered ? amount : total
@@ -128,7 +138,7 @@ extension NaiveLedger {
     }
   }
 
-  private func checkFee(
+  func checkFee(
     _ fee: Int128, of amount: Int128, by schedule: Int
   ) throws(Refusal) {
     guard schedules[schedule - 1].terms.side == .payee, bug != .feeMayTakeAll else { return }
@@ -143,7 +153,7 @@ extension NaiveLedger {
   }
 
   /// The payee to credit; a label that is new is registered by an event of its own.
-  private mutating func registered(
+  mutating func registered(
     _ to: Payments.Recipient, _ payer: Int, _ actor: Actor, _ text: String?
   ) -> Payments.Payee {
     switch to {
@@ -152,6 +162,16 @@ extension NaiveLedger {
       let tenant = agents[Int(wallets[payer].agent) - 1].tenant
       let payee = external(label, of: tenant, wallets[payer].asset, actor, text)
       return .external(PayeeNumber(UInt64(payee + 1)))
+    case .split: preconditionFailure("a receiver is one receiver")
+    }
+  }
+
+  /// The payee behind a label, from 0, if it was used before in this asset by this tenant.
+  func known(_ label: UInt128, of tenant: UInt64, _ asset: AssetNumber) -> Int? {
+    payees.firstIndex { payee in
+      payee.label == label
+        && (payee.tenant == tenant || bug == .externalPayeeIsSharedByTenants)
+        && (payee.asset == asset || bug == .externalPayeeIsSharedByAssets)
     }
   }
 
@@ -159,12 +179,7 @@ extension NaiveLedger {
   private mutating func external(
     _ label: UInt128, of tenant: UInt64, _ asset: AssetNumber, _ actor: Actor, _ text: String?
   ) -> Int {
-    let known = payees.firstIndex { payee in
-      payee.label == label
-        && (payee.tenant == tenant || bug == .externalPayeeIsSharedByTenants)
-        && (payee.asset == asset || bug == .externalPayeeIsSharedByAssets)
-    }
-    if let known { return known }
+    if let known = known(label, of: tenant, asset) { return known }
     payees.append(Payee(tenant: tenant, asset: asset, label: label))
     let event = Payments.Event.payeeRegistered(
       payee: PayeeNumber(UInt64(payees.count)), tenant: TenantNumber(tenant), asset: asset,
@@ -243,7 +258,8 @@ extension NaiveLedger {
     let amount = asked ?? left
     guard amount > 0
     else { throw Refusal(.amountNotPositive, asked: Amount(units: amount)) }
-    guard amount <= left || bug == .capturesExceedTheHold else {
+    let most = bug == .capturesExceedTheHold ? Self.amountMax : left
+    guard amount <= most else {
       throw Refusal(
         .captureExceedsHold, limit: Amount(units: left), used: Amount(units: hold.captured),
         asked: Amount(units: amount))
@@ -256,7 +272,7 @@ extension NaiveLedger {
       payer: WalletNumber(UInt64(hold.payer + 1)), payee: hold.payee,
       schedule: ScheduleNumber(UInt64(hold.schedule)), asset: wallets[hold.payer].asset,
       rail: .internal, side: schedules[hold.schedule - 1].terms.side)
-    settle(payment, from: Self.held(hold.payer))
+    settle(payment, Self.parts(payment), from: Self.held(hold.payer))
     reservations[place].captured += amount
     reservations[place].held -= payment.side == .payer ? amount + fee : amount
     let ends = !hold.isMultiple || isLast || amount == left
@@ -265,7 +281,8 @@ extension NaiveLedger {
       payment: payment, released: Amount(units: released), reservation: number,
       slot: ReservationSlot(UInt64(hold.slot)), isLast: ends)
     record(.reservation(.captured(capture)), by: actor)
-    paid.append(Paid(number: log[log.count - 1].number, payment: payment))
+    paid.append(
+      Paid(number: log[log.count - 1].number, payment: payment, parts: Self.parts(payment)))
     if case .wallet(let payee) = hold.payee {
       setAside(
         payment.side == .payer ? amount : amount - fee, Int(payee.rawValue) - 1, by: actor)

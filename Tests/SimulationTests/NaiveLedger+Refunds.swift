@@ -7,45 +7,70 @@ extension NaiveLedger {
     let place = paid.firstIndex { $0.number == number }
     guard let place else { throw Refusal(.paymentNotFound) }
     let payment = paid[place].payment
-    try checkMayRefund(payment, by: actor)
+    try checkMayRefund(paid[place], by: actor)
     let amount = try refundable(place, asked)
-    try checkPayeeHas(amount, payment)
-
     let fee = feePart(of: amount, place)
+    let given = given(amount, fee, of: paid[place])
+    for part in given { try check(part.payee, has: part.amount, payment.asset) }
+
     let payer = Int(payment.payer.rawValue) - 1
-    let payee = account(payment.payee)
-    move(amount, payment.asset, debit: payee, credit: Self.wallet(payer))
-    let bearer = payment.side == .payer || bug == .payerGetsEveryFee ? Self.wallet(payer) : payee
-    move(fee, payment.asset, debit: Self.feeIncome, credit: bearer)
+    let isPayers = payment.side == .payer || bug == .payerGetsEveryFee
+    for (index, part) in given.enumerated() {
+      let payee = account(part.payee)
+      move(part.amount, payment.asset, debit: payee, credit: Self.wallet(payer))
+      if !isPayers { move(part.fee, payment.asset, debit: Self.feeIncome, credit: payee) }
+      paid[place].parts[index].refunded += part.amount
+      paid[place].parts[index].feeRefunded += part.fee
+    }
+    if isPayers { move(fee, payment.asset, debit: Self.feeIncome, credit: Self.wallet(payer)) }
     paid[place].refunded += amount
     paid[place].feeRefunded += fee
     let refund = Refunds.Refund(
       amount: Amount(units: amount), fee: Amount(units: fee), payment: number,
       payer: payment.payer, payee: payment.payee, asset: payment.asset, rail: payment.rail,
       side: payment.side)
-    record(.refund(.completed(refund)), by: actor, text)
+    var body: [UInt8] = []
+    if case .split = payment.payee { body = Self.body(given) }
+    record(.refund(.completed(refund)), by: actor, text, body: body)
     setAside(payment.side == .payer ? amount + fee : amount, payer, by: actor)
   }
 
-  /// The payee's agent and staff may; a label has no agent.
-  private func checkMayRefund(
-    _ payment: Payments.Payment, by actor: Actor
-  ) throws(Refusal) {
-    let payer = Int(payment.payer.rawValue) - 1
-    var payee: Int?
-    if case .wallet(let wallet) = payment.payee { payee = Int(wallet.rawValue) - 1 }
-    let isPayee = payee.map { owns($0, actor) } ?? false
-    guard isStaff(actor) || isPayee else {
-      let isPayer = owns(payer, actor)
-      if isPayer, bug == .payerMayRefund { return }
-      throw Refusal(isPayer ? .notPermitted : .paymentNotFound)
+  /// What each receiver gives back, in proportion to what he still has of this payment, and gets
+  /// back of the fee, in proportion to what he still bears of it.
+  private func given(_ amount: Int128, _ fee: Int128, of paid: Paid) -> [Part] {
+    var has = paid.parts.map { max($0.amount - $0.refunded, 0) }
+    if bug == .splitRefundIsOfTheOriginalParts { has = paid.parts.map(\.amount) }
+    if bug == .splitRefundIsOfTheFirst { has = has.indices.map { $0 == 0 ? 1 : 0 } }
+    var bears = paid.parts.map { max($0.fee - $0.feeRefunded, 0) }
+    if bug == .splitFeeBackIsOfTheOriginalFees { bears = paid.parts.map(\.fee) }
+    let amounts = divided(amount, by: has)
+    let fees = divided(paid.payment.side == .payee ? fee : 0, by: bears)
+    return paid.parts.indices.map { index in
+      Part(payee: paid.parts[index].payee, amount: amounts[index], fee: fees[index])
     }
-    guard let payee else { return }
-    switch wallets[payee].status {
-    case .open: return
-    case .closed: throw Refusal(.walletClosed)
-    case .frozen:
-      guard isStaff(actor) || bug == .frozenPayeeMayRefund else { throw Refusal(.walletFrozen) }
+  }
+
+  /// The agent of every receiver may, and staff; a label has no agent. Nobody does where a receiver
+  /// is closed, and only staff where one is frozen.
+  private func checkMayRefund(_ paid: Paid, by actor: Actor) throws(Refusal) {
+    let isPayer = owns(Int(paid.payment.payer.rawValue) - 1, actor)
+    let owned = paid.parts.map { part in
+      guard case .wallet(let wallet) = part.payee else { return false }
+      return owns(Int(wallet.rawValue) - 1, actor)
+    }
+    for (part, isOwned) in zip(paid.parts, owned) {
+      let isEnough = isOwned || bug == .oneReceiverMayRefund && owned.contains(true)
+      guard isStaff(actor) || isEnough else {
+        if isPayer, bug == .payerMayRefund { return }
+        throw Refusal(isPayer || owned.contains(true) ? .notPermitted : .paymentNotFound)
+      }
+      guard case .wallet(let wallet) = part.payee else { continue }
+      switch wallets[Int(wallet.rawValue) - 1].status {
+      case .open: continue
+      case .closed: throw Refusal(.walletClosed)
+      case .frozen:
+        guard isStaff(actor) || bug == .frozenPayeeMayRefund else { throw Refusal(.walletFrozen) }
+      }
     }
   }
 
@@ -67,15 +92,16 @@ extension NaiveLedger {
   }
 
   /// The payee has the amount still; what comes back to him of a fee does not count.
-  private func checkPayeeHas(
-    _ amount: Int128, _ payment: Payments.Payment
+  private func check(
+    _ payee: Payments.Payee, has amount: Int128, _ asset: AssetNumber
   ) throws(Refusal) {
-    let balance = balance(account(payment.payee), payment.asset)
+    let balance = balance(account(payee), asset)
     guard amount > balance else { return }
     let (limit, asked) = (Amount(units: balance), Amount(units: amount))
-    switch payment.payee {
+    switch payee {
     case .wallet: throw Refusal(.insufficientFunds, limit: limit, asked: asked)
     case .external: throw Refusal(.alreadySettled, limit: limit, asked: asked)
+    case .split: preconditionFailure("a receiver is one receiver")
     }
   }
 
@@ -93,19 +119,9 @@ extension NaiveLedger {
       - paid[place].feeRefunded
   }
 
-  /// `number` × `part` ÷ `whole`, rounded down, one binary digit of the part after the other, so
-  /// that nothing grows beyond twice the whole.
+  /// `number` × `part` ÷ `whole`, rounded down.
   private func proportion(_ number: Int128, _ part: Int128, _ whole: Int128) -> Int128 {
-    let (each, eachRest) = number.quotientAndRemainder(dividingBy: whole)
-    var (quotient, rest): (Int128, Int128) = (0, 0)
-    for bit in (0..<128 - part.leadingZeroBitCount).reversed() {
-      let isSet = part >> Int128(bit) & 1 == 1
-      quotient = 2 * quotient + (isSet ? each : 0)
-      rest = 2 * rest
-      if rest >= whole { (quotient, rest) = (quotient + 1, rest - whole) }
-      if isSet { rest += eachRest }
-      if rest >= whole { (quotient, rest) = (quotient + 1, rest - whole) }
-    }
+    let (quotient, rest) = Self.product(number, part, over: whole)
     return rest > 0 && bug == .refundedFeeRoundsUp ? quotient + 1 : quotient
   }
 }

@@ -7,11 +7,15 @@ extension NaiveLedger {
     return max(wall, log[log.count - 1].header.time.nanoseconds + 1)
   }
 
-  mutating func record(_ event: Event, by actor: Actor, _ text: String? = nil) {
+  mutating func record(
+    _ event: Event, by actor: Actor, _ text: String? = nil, body: [UInt8] = []
+  ) {
     let number = EventNumber(UInt64(log.count + 1))
     let header = Header(number: number, time: Timestamp(nanoseconds: time), actor: actor)
     log.append(Recorded(header: header, event: event))
-    guard let text else { return }
+    if !body.isEmpty { bodies.append((number, body)) }
+    // An empty one only holds the place of a receiver who needs none.
+    guard let text, !text.isEmpty else { return }
     let isNext = bug == .textIsOfTheNextEvent
     texts.append((isNext ? EventNumber(number.rawValue + 1) : number, text))
   }
@@ -19,6 +23,11 @@ extension NaiveLedger {
   /// The text beside the event of this number.
   func text(of number: Int) -> String? {
     texts.first { $0.event.rawValue == UInt64(number) }?.text
+  }
+
+  /// The body of the event of this number; empty where it has none.
+  func body(of number: EventNumber) -> [UInt8] {
+    bodies.first { $0.event == number }?.body ?? []
   }
 
   /// Whose deadline passes.

@@ -33,8 +33,16 @@ struct NaiveLedger {
     var label: UInt128
   }
 
+  /// A flat part and a share for amounts from one on, as a number of units each.
+  struct Tier {
+    var from: Int128
+    var flat: Int128
+    var basisPoints: Int128
+  }
+
   struct Schedule {
     var terms: Fees.Terms
+    var tiers: [Tier] = []
     /// The deadline of its timer; `nil` once it has begun.
     var waitsFor: UInt64?
     /// The event that set it.
@@ -62,6 +70,17 @@ struct NaiveLedger {
   struct Paid {
     var number: EventNumber
     var payment: Payments.Payment
+    /// What each receiver got: of a payment that is not split, one.
+    var parts: [Part]
+    var refunded: Int128 = 0
+    var feeRefunded: Int128 = 0
+  }
+
+  /// One receiver's part of a payment and of the fee that he bears, and what of both came back.
+  struct Part {
+    var payee: Payments.Payee
+    var amount: Int128
+    var fee: Int128
     var refunded: Int128 = 0
     var feeRefunded: Int128 = 0
   }
@@ -112,10 +131,14 @@ struct NaiveLedger {
   var log: [Recorded]
   /// The texts of events that have one.
   var texts: [(event: EventNumber, text: String)] = []
+  /// The bodies of events that have one.
+  var bodies: [(event: EventNumber, body: [UInt8])]
   /// What the wall clock says.
   var wall: UInt64
 
-  init(genesis: Recorded, livemode: Bool, assets: [AssetCode], bug: Bug? = nil) {
+  init(
+    genesis: Recorded, body: [UInt8], livemode: Bool, assets: [AssetCode], bug: Bug? = nil
+  ) {
     self.livemode = livemode
     self.bug = bug
     self.assets = assets
@@ -124,6 +147,7 @@ struct NaiveLedger {
     let terms = Fees.Terms(basisPoints: 40)
     schedules = [Schedule(terms: terms, waitsFor: nil, set: EventNumber(1))]
     log = [genesis]
+    bodies = [(genesis.number, body)]
     wall = genesis.header.time.nanoseconds
   }
 }
@@ -326,6 +350,14 @@ extension NaiveLedger {
       for schedule in schedules.indices { schedules[schedule].waitsFor = nil }
     }
     if bug == .restartForgetsPauses { pauses = [] }
+    for schedule in schedules.indices where bug == .restartForgetsTiers {
+      schedules[schedule].tiers = []
+    }
+    for place in paid.indices where bug == .restartForgetsWhatReceiversGave {
+      for part in paid[place].parts.indices {
+        (paid[place].parts[part].refunded, paid[place].parts[part].feeRefunded) = (0, 0)
+      }
+    }
   }
 }
 

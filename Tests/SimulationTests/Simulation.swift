@@ -21,8 +21,10 @@ struct Simulation<Tested: Subject> {
     guard log[0].header.time.nanoseconds == clock.now, log[0].header.actor == .ledger else {
       throw Mismatch("genesis has a wrong header: \(log[0].header)")
     }
-    model = NaiveLedger(genesis: log[0], livemode: livemode, assets: FirstAssets.codes)
-    try books.follow(log[0])
+    let body = try subject.body(of: log[0].number)
+    model = NaiveLedger(
+      genesis: log[0], body: body, livemode: livemode, assets: FirstAssets.codes)
+    try books.follow(log[0], body)
   }
 
   /// Does the step on both, and says where they differ.
@@ -101,10 +103,11 @@ struct Simulation<Tested: Subject> {
     var touched: Set<Place> = []
     let next = EventNumber((books.last?.number.rawValue ?? 0) + 1)
     for recorded in try subject.events(from: next) {
-      try compare(recorded)
-      try books.follow(recorded)
+      let body = try subject.body(of: recorded.number)
+      try compare(recorded, body)
+      try books.follow(recorded, body)
       var postings = Postings()
-      recorded.event.postings(into: &postings)
+      recorded.event.postings(body: body.span, into: &postings)
       for index in 0..<postings.count {
         let posting = postings[index]
         touched.insert(Place(account: posting.debit, asset: posting.asset))
@@ -137,7 +140,7 @@ extension Simulation {
     }
   }
 
-  private func compare(_ recorded: Recorded) throws(Mismatch) {
+  private func compare(_ recorded: Recorded, _ body: [UInt8]) throws(Mismatch) {
     let place = Int(recorded.number.rawValue) - 1
     guard model.log.indices.contains(place) else {
       throw Mismatch("the log has an event too many: \(recorded)")
@@ -149,6 +152,10 @@ extension Simulation {
           is \(recorded)
           not \(model.log[place])
         """)
+    }
+    let expected = model.body(of: recorded.number)
+    guard body == expected else {
+      throw Mismatch("\(recorded)\n  has the body \(body)\n  not \(expected)")
     }
   }
 
@@ -187,8 +194,9 @@ extension Simulation {
   func compareEverything() async throws {
     var again = Books()
     for recorded in try subject.events(from: EventNumber(1)) {
-      try compare(recorded)
-      try again.follow(recorded)
+      let body = try subject.body(of: recorded.number)
+      try compare(recorded, body)
+      try again.follow(recorded, body)
     }
     guard again.last == model.log[model.log.count - 1].header else {
       throw Mismatch("the log ends at \(again.last?.number ?? .none), not \(model.log.count)")

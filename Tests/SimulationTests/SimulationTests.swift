@@ -6,8 +6,9 @@ import Testing
 /// order and at any time on the clock, also after it was closed and opened again, and when the disk
 /// is full or fails meanwhile.
 /// Method: seeds make commands, valid and invalid, alone, in batches and in linked units; the
-/// engine and a naive ledger get the same. Outcomes, events and balances are compared after every
-/// step, and the invariants are checked after every event. A seed that finds something is shrunk.
+/// engine and a naive ledger get the same. Outcomes, events with their bodies, and balances are
+/// compared after every step, and the invariants are checked after every event. A seed that finds
+/// something is shrunk.
 ///
 /// `SIMULATION_COMMANDS` sets how many commands are run in all, `SIMULATION_SEED` the first seed.
 @Suite(.serialized) struct SimulationTests {

@@ -13,6 +13,8 @@ protocol Subject {
   func balances(of places: [Place]) async throws -> [Int128]
   /// The log from `number` on.
   func events(from number: EventNumber) throws -> [Recorded]
+  /// The body of an event; empty where it has none.
+  func body(of number: EventNumber) throws -> [UInt8]
   /// Says what else it holds that `model` says is otherwise.
   func compare(with model: NaiveLedger) async throws
   /// Closes the ledger and opens it again.
@@ -66,6 +68,8 @@ struct NaiveSubject: Subject {
   func events(from number: EventNumber) -> [Recorded] {
     Array(ledger.log[(Int(number.rawValue) - 1)...])
   }
+
+  func body(of number: EventNumber) -> [UInt8] { ledger.body(of: number) }
 
   func compare(with model: NaiveLedger) throws(Mismatch) {
     for number in 1...model.log.count where ledger.text(of: number) != model.text(of: number) {

@@ -8,7 +8,8 @@ struct Swarm: CustomStringConvertible {
   /// What is asked.
   enum Kind: Int, CaseIterable {
     case registerAgent, registerOperator, issue, revoke, openWallet, addAsset, fund, pay,
-      payExternal, setFees, reserve, capture, release, refund, freeze, close, reopen, pause
+      payExternal, paySplit, setFees, reserve, capture, release, refund, freeze, close, reopen,
+      pause
 
     /// How often a run may choose it. Where much is stopped or ended, little else passes; most of
     /// what can go wrong is where money moves.
@@ -18,6 +19,7 @@ struct Swarm: CustomStringConvertible {
         .setFees:
         [0, 1, 2, 5, 10]
       case .pay, .payExternal, .reserve, .capture, .refund: [0, 5, 10, 20, 40]
+      case .paySplit: [0, 5, 10, 20, 20]
       case .release: [0, 2, 5, 5, 10]
       case .freeze, .close, .reopen, .pause: [0, 1, 2, 4, 8]
       }
