@@ -56,6 +56,47 @@ struct MutationTests {
     #expect(missing.isEmpty, "no command was refused for these reasons")
   }
 
+  /// The codes of all events, by the slice that they are of.
+  private static let codes: [ClosedRange<UInt16>] = [
+    0x0001...0x0002, 0x0101...0x0105, 0x0201...0x0208, 0x0301...0x0302, 0x0401...0x0402,
+    0x0501...0x0504, 0x0601...0x0601, 0x0701...0x0702,
+  ]
+
+  @Test func `every kind of event and of split is reached`() async throws {
+    var codes = Set(Self.codes.joined())
+    var missing: Set = [
+      "32 receivers", "a fee divided", "a fee given back in parts", "refunded in three parts",
+      "refunded by a receiver",
+    ]
+    for seed: UInt64 in 1...100 where !codes.isEmpty || !missing.isEmpty {
+      let run = try await Run(
+        seed: seed, commandCount: Self.commandsPerSeed, start: Self.start(nil))
+      codes.subtract(run.log.map(\.event.code))
+      for paid in run.paid where paid.parts.count > 1 { missing.subtract(Self.words(paid, run)) }
+    }
+    #expect(codes.isEmpty && missing.isEmpty, "no run had \(codes) or \(missing)")
+  }
+
+  /// What is there to say of a split.
+  private static func words(_ paid: NaiveLedger.Paid, _ run: Run) -> [String] {
+    var words: [String] = []
+    if paid.parts.count == 32 { words.append("32 receivers") }
+    if paid.parts.count(where: { $0.fee > 0 }) > 1 { words.append("a fee divided") }
+    if paid.parts.contains(where: { 0 < $0.feeRefunded && $0.feeRefunded < $0.fee }) {
+      words.append("a fee given back in parts")
+    }
+    let refunds = run.log.filter { recorded in
+      guard case .refund(.completed(let refund)) = recorded.event else { return false }
+      return refund.payment == paid.number
+    }
+    let isWhole = paid.refunded == paid.payment.amount.units
+    if refunds.count >= 3, isWhole { words.append("refunded in three parts") }
+    if refunds.contains(where: { $0.header.actor.role == .agent }) {
+      words.append("refunded by a receiver")
+    }
+    return words
+  }
+
   @Test func `a failing run shrinks to few commands`() async throws {
     // Two agents of one name differ from all that was before them: no other number counts.
     let start = Self.start(.nameIsNeverTaken)

@@ -8,6 +8,8 @@ struct Run {
   private(set) var commandCount = 0
   /// What the naive ledger predicted, which is what the log held if nothing is ``found``.
   private(set) var log: [Recorded] = []
+  /// Every payment, with what came back of it.
+  private(set) var paid: [NaiveLedger.Paid] = []
   /// Every reason for which a command was refused.
   private(set) var reasons: Set<Rejection> = []
   /// Where the two differed.
@@ -37,6 +39,7 @@ struct Run {
       found = error as? Mismatch ?? Mismatch("\(error)")
     }
     log = simulation.model.log
+    paid = simulation.model.paid
     reasons = simulation.reasons
   }
 
