@@ -115,43 +115,57 @@ import Testing
 
   @Test func `a refused unit leaves the whole state as it was`() {
     var random = SplitMix64(seeded: "undo ledger")
-    var ledger = Scenario.ledger(
-      after: Scenario.agents + [Scenario.funded(Scenario.annWallet, 1_000_000_000)])
+    let given = Scenario.agents + [Scenario.funded(Scenario.annWallet, 1_000_000_000)]
+    var ledger = Scenario.ledger(after: given)
     var decision = Decision()
     var number: UInt64 = 1_000
-    var past: [Recorded] = []
+    var past = Past()
     var counts: Set<String> = []
     for _ in 0..<200 {
       let (before, began) = (ledger.bytes, number)
       ledger.reserve(64 * Decision.eventCountMax)
       ledger.undo.begin()
       for _ in 0..<(1 + random.below(64)) {
-        apply(command(&random, past), to: &ledger, &decision, &number, &past)
+        let (command, body) = command(&random, past)
+        apply(command, body, to: &ledger, &decision, &number, &past)
       }
-      for recorded in past { counts.insert("\(recorded.event.code)") }
+      for recorded in past.events { counts.insert(name(recorded, past)) }
       if random.below(4) == 0 {
         ledger.undo.keep()
       } else {
-        past.removeAll { $0.number.rawValue >= began }
+        past.events.removeAll { $0.number.rawValue >= began }
         ledger.undo.rollBack()
         #expect(ledger.bytes == before)
       }
+      expectBooksAgree(ledger, books(given, past))
     }
     // Of each kind of event that changes rows for what is open, one was undone or kept at least.
     for code in [0x0204, 0x0206, 0x0207, 0x0501, 0x0502, 0x0503, 0x0601, 0x0701, 0x0702] {
       #expect(counts.contains("\(code)"), "no event of code \(code) was seen")
     }
+    for name in ["split", "refund of a split", "tiers"] {
+      #expect(counts.contains(name), "no \(name) was seen")
+    }
+  }
+
+  /// What happened, and the bodies of all that ever did, also of what was undone.
+  private struct Past {
+    var events: [Recorded] = []
+    var bodies: [EventNumber: [UInt8]] = [:]
   }
 
   private func apply(
-    _ command: Command, to ledger: inout Ledger, _ decision: inout Decision,
-    _ number: inout UInt64, _ past: inout [Recorded]
+    _ command: Command, _ body: [UInt8], to ledger: inout Ledger, _ decision: inout Decision,
+    _ number: inout UInt64, _ past: inout Past
   ) {
     decision.removeAll()
     let now = Timestamp(nanoseconds: number * 1_000_000_000)
-    let named = past.first { $0.number == command.named }
+    let named = past.events.first { $0.number == command.named }
+    let namedBody = past.bodies[command.named] ?? []
     do throws(Refusal) {
-      try ledger.decide(command, by: .administrator, about: named, at: now, into: &decision)
+      try ledger.decide(
+        command, body: body.span, by: .administrator, about: named, namedBody: namedBody.span,
+        at: now, into: &decision)
     } catch {
       return
     }
@@ -159,13 +173,74 @@ import Testing
       let header = Header(
         number: EventNumber(number),
         time: Timestamp(nanoseconds: now.nanoseconds + UInt64(index)), actor: .administrator)
-      ledger.evolve(decision[index], header, body: Span())
-      past.append(Recorded(header: header, event: decision[index]))
+      let body = decision.takeBody(of: index)
+      ledger.evolve(decision[index], header, body: body.span)
+      past.events.append(Recorded(header: header, event: decision[index]))
+      past.bodies[header.number] = body
       number += 1
     }
   }
 
-  private func command(_ random: inout SplitMix64, _ past: [Recorded]) -> Command {
+  /// The books of what was given, and of what happened since and was not undone.
+  private func books(_ given: [Event], _ past: Past) -> Books {
+    var books = Books(given)
+    for recorded in past.events {
+      books.add(recorded.event, body: past.bodies[recorded.number] ?? [])
+    }
+    return books
+  }
+
+  /// The event's code, or what it is where that says more.
+  private func name(_ recorded: Recorded, _ past: Past) -> String {
+    switch recorded.event {
+    case .payment(.completed(let payment)) where payment.payee.isSplit: "split"
+    case .refund(.completed(let refund)) where refund.payee.isSplit: "refund of a split"
+    case .fee(.set) where past.bodies[recorded.number]?.isEmpty == false: "tiers"
+    case .genesis, .refusal, .identity, .wallet, .payment, .fee, .reservation, .refund, .pause:
+      "\(recorded.event.code)"
+    }
+  }
+
+  /// Mostly a command without a body; else a split, the refund of one, or a schedule with tiers.
+  private func command(_ random: inout SplitMix64, _ past: Past) -> (Command, [UInt8]) {
+    switch random.below(12) {
+    case 0, 1: return split(&random)
+    case 2:
+      let splits = past.events.filter { $0.event.payment?.payee.isSplit == true }
+      guard !splits.isEmpty else { return split(&random) }
+      let named = splits[splits.count - 1 - random.below(min(splits.count, 8))]
+      let amount = Amount(units: Int128(1 + random.below(100)))
+      return (.refund(.refund(named.number, amount: random.below(4) == 0 ? nil : amount)), [])
+    case 3:
+      let tiers = (1...1 + random.below(3)).map { place in
+        Fees.Tier(
+          from: Amount(units: Int128(place * 100)), flat: Amount(units: Int128(place)),
+          basisPoints: UInt32(40 + place))
+      }
+      let terms = Fees.Terms(
+        basisPoints: 40, side: random.below(2) == 0 ? .payer : .payee, isFeeRefunded: true)
+      return (.fee(.set(terms, begins: .none)), Fees.Tier.body(tiers))
+    default:  // not ours: a random number
+      return (simple(&random, past.events), [])
+    }
+  }
+
+  /// Between one of the two wallets and labels, of which some are new.
+  private func split(_ random: inout SplitMix64) -> (Command, [UInt8]) {
+    let wallet = WalletNumber(UInt64(1 + random.below(2)))
+    var shares = [
+      Splits.Share(
+        .wallet(WalletNumber(3 - wallet.rawValue)), weight: Int128(1 + random.below(9)))
+    ]
+    for _ in 0..<(1 + random.below(7)) {
+      let label = UInt128(1 + random.below(1_000))
+      shares.append(Splits.Share(.external(label: label), weight: Int128(1 + random.below(9))))
+    }
+    let command = Scenario.pay(Int128(100 + random.below(1_000)), from: wallet, to: .split)
+    return (command, Splits.Share.body(shares))
+  }
+
+  private func simple(_ random: inout SplitMix64, _ past: [Recorded]) -> Command {
     let wallet = WalletNumber(UInt64(1 + random.below(2)))
     let named =
       past.isEmpty ? .none : past[past.count - 1 - random.below(min(past.count, 40))].number
