@@ -33,6 +33,12 @@ public struct Request: Sendable {
   var textByteCount: Int {
     texts.isEmpty ? 0 : texts.reduce(0) { $0 + $1.ciphertext.count }
   }
+
+  /// The most bytes that the body of its event has: as many as its own, or, where it refunds what
+  /// may be a split, those of as many parts as there can be.
+  var bodyByteCountMax: Int {
+    if case .refund = command { Splits.Part.byteCount * Splits.countMax } else { body.count }
+  }
 }
 
 /// Text as the log keeps it: a commitment for the frame, ciphertext for the `notes` database.

@@ -284,7 +284,12 @@ struct Sequencer: ~Copyable {
     if let known = try knownUnit(requests) { return known }
     let eventCountMax = min(requests.count * Decision.eventCountMax, 4_096)
     let textByteCount = requests.reduce(0) { $0 + $1.textByteCount }
-    if !batch.hasRoom(for: eventCountMax, textByteCount: textByteCount) { try passOn() }
+    let bodyByteCount = requests.reduce(0) { $0 + $1.bodyByteCountMax }
+    if !batch.hasRoom(
+      for: eventCountMax, bodyByteCount: bodyByteCount, textByteCount: textByteCount)
+    {
+      try passOn()
+    }
     ledger.reserve(eventCountMax)
     keys.reserve(requests.count)
     let mark = batch.mark

@@ -42,7 +42,7 @@ extension Splits.Share {
 }
 
 extension Splits.Part {
-  private static let byteCount = 48
+  static let byteCount = 48
 
   /// 48 bytes: amount 16, fee 16, payee 8, kind 8 (0 a wallet, 1 an external payee).
   func append(to body: inout [UInt8]) {
