@@ -194,9 +194,9 @@ public struct Ledger: ~Copyable {
 
   deinit { undo.destroy() }
 
-  /// Decides a command with its `body`: events, or a refusal. Pure; `now` is the first event's time,
-  /// and `named` the event of ``Command/named`` and its body, where the command names one that
-  /// there is.
+  /// Decides a command with its `body`: events, or a refusal. Pure; `now` is the first event's
+  /// time, and `named` the event of ``Command/named`` and its body, where the command names one
+  /// that there is.
   @inline(__always)
   func decide(
     _ command: Command, body: Span<UInt8> = Span(), by actor: Actor,

@@ -13,8 +13,8 @@ public enum Refunds {
   public enum Command: Hashable, Sendable {
     /// Gives back `amount` of the payment that this event is, or all that was not refunded yet
     /// [AP-28]. By the payee's agent or by staff; of an external label's by staff. Of a split each
-    /// receiver gives back his part, all or none: by staff, or by an agent that all receivers belong
-    /// to.
+    /// receiver gives back his part, all or none: by staff, or by an agent that all receivers
+    /// belong to.
     ///
     /// The request's first text is the reason.
     case refund(EventNumber, amount: Amount?)
@@ -44,8 +44,8 @@ public enum Refunds {
 
   /// What happens to refunds.
   public enum Event: Hashable, Sendable {
-    /// A refund was made and is complete. Of a split the body lists what each receiver gives, in the
-    /// payment's order (``Splits/Part``).
+    /// A refund was made and is complete. Of a split the body lists what each receiver gives, in
+    /// the payment's order (``Splits/Part``).
     case completed(Refund)
   }
 

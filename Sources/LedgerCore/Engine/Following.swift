@@ -29,9 +29,9 @@ extension Engine {
 package struct Tape: Sendable {
   let log: EventLog
 
-  /// Hands every event from `first` to `last` to `body`, with its own body, in order; stops early after
-  /// `blockCountMax` batches or where `body` answers false. One read transaction, so keep it under
-  /// 100 ms.
+  /// Hands every event from `first` to `last` to `body`, with its own body, in order; stops early
+  /// after `blockCountMax` batches or where `body` answers false. One read transaction, so keep it
+  /// under 100 ms.
   package func walk(
     from first: EventNumber, through last: EventNumber, blockCountMax: Int,
     _ body: (Header, borrowing Event, Span<UInt8>) throws(StorageError) -> Bool

@@ -38,8 +38,8 @@ public struct Preparation: Sendable {
   /// - `key`: makes retries safe: the same key with the same request is answered, not done again.
   ///   Scoped to actor and operation; 1 to 255 bytes of printable ASCII; never expires.
   /// - `text`: the command's own text, field by field (a description; an agent's name).
-  /// - `registering`: the texts of what the command may register on the way (a tenant; a label; of a
-  ///   split one for each receiver, empty where that is a wallet).
+  /// - `registering`: the texts of what the command may register on the way (a tenant; a label; of
+  ///   a split one for each receiver, empty where that is a wallet).
   /// - `body`: see ``Request/body``.
   public func request(
     _ command: Command, by actor: Actor, key: String? = nil, text: [String] = [],

@@ -141,7 +141,8 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
       .refusalRateExceeded, .assetInvalid, .amountNotPositive, .amountOutOfRange, .tenantNotFound,
       .agentNotFound, .credentialNotFound, .operatorNotFound, .walletNotFound, .assetNotFound,
       .payeeNotFound, .selfPayment, .currencyDiffers, .paymentNotFound, .splitInvalid,
-      .scheduleNotFound, .scheduleInvalid, .scheduleFalls, .reservationNotFound, .deadlineOutOfRange, .paused:
+      .scheduleNotFound, .scheduleInvalid, .scheduleFalls, .reservationNotFound,
+      .deadlineOutOfRange, .paused:
       false
     }
   }

@@ -78,7 +78,8 @@ extension Payments.Payment {
       throw .refused("a payment is of a newer version")
     }
     let payment = Payments.Payment(
-      amount: amount, fee: fee, payer: payer, payee: payee, schedule: schedule, asset: asset, rail: rail,
+      amount: amount, fee: fee, payer: payer, payee: payee, schedule: schedule, asset: asset,
+      rail: rail,
       side: last & payeeBears == 0 ? .payer : .payee)
     guard payment.side == .payer || fee < amount else {
       throw .damaged("a payment whose fee takes all of it")

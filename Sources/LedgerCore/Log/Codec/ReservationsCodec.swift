@@ -33,7 +33,9 @@ extension Reservations.Event {
     case 0x0501: self = .reserved(try Reservations.Hold(from: &reader))
     case Self.capturedCode:
       let (payment, flags) = try Payments.Payment.read(from: &reader)
-      guard flags & ~Self.isLast == 0, !payment.payee.isSplit else { throw .refused("a capture is of a newer version") }
+      guard flags & ~Self.isLast == 0, !payment.payee.isSplit else {
+        throw .refused("a capture is of a newer version")
+      }
       let released = try reader.amount()
       self = .captured(
         Reservations.Capture(
