@@ -47,12 +47,22 @@ public enum Fees {
     /// 40 basis points, rounded up: 5 costs 0.02.
     public static let standard = Terms(basisPoints: 40)
 
-    /// The fee on `amount`, rounded up once, with the flat part and share of a tier where one counts.
+    /// The fee on `amount`, rounded up once, with the flat part and share of a tier, if one counts.
     func fee(on amount: Amount, tier: Tier? = nil) throws(Refusal) -> Amount {
       let points = tier?.basisPoints ?? basisPoints
       let share = try amount.scaledUp(by: Int128(points), over: 10_000)
       let fee = try (tier?.flat ?? flat).adding(share)
       return Swift.min(Swift.max(fee, min), max)
+    }
+
+    /// The fee just below `tier` and where it begins, if it falls there; `before` is the tier that
+    /// ends there, where one does. Amounts of both are within their bounds.
+    public func fall(
+      at tier: Tier, after before: Tier?
+    ) throws(Refusal) -> (below: Amount, at: Amount)? {
+      let below = try fee(on: tier.from - Amount(units: 1), tier: before)
+      let at = try fee(on: tier.from, tier: tier)
+      return at < below ? (below, at) : nil
     }
 
     /// Whether every term is within its bounds.
@@ -94,8 +104,8 @@ public enum Fees {
   /// What can be asked about fees. Operators only.
   public enum Command: Hashable, Sendable {
     /// Sets the terms that count from `begins`, which must be later than now, or at once where it
-    /// is ``Timestamp/none``. The request's body lists the tiers, if there are any, by ``Tier/from``
-    /// (``Tier/body(_:)``); the fee must not fall where a tier begins.
+    /// is ``Timestamp/none``. The request's body lists the tiers, if there are any, by
+    /// ``Tier/from`` (``Tier/body(_:)``); the fee must not fall where a tier begins.
     case set(Terms, begins: Timestamp)
   }
 
@@ -103,8 +113,8 @@ public enum Fees {
 
   /// What happens to fee schedules.
   public enum Event: Hashable, Sendable {
-    /// A schedule was set, with the tiers in the body. It counts from `begins`, when an event of its
-    /// own says so.
+    /// A schedule was set, with the tiers in the body. It counts from `begins`, when an event of
+    /// its own says so.
     case set(schedule: ScheduleNumber, terms: Terms, begins: Timestamp)
     /// The schedule counts from here on. `effective` is its deadline, not the recorded time.
     case began(schedule: ScheduleNumber, effective: Timestamp)
@@ -281,9 +291,9 @@ public enum Fees {
       guard tier.isValid, tier.from > before?.from ?? .zero else {
         throw Refusal(.scheduleInvalid)
       }
-      let last = try terms.fee(on: tier.from - Amount(units: 1), tier: before)
-      let first = try terms.fee(on: tier.from, tier: tier)
-      guard first >= last else { throw Refusal(.scheduleFalls, limit: last, asked: first) }
+      if let fall = try terms.fall(at: tier, after: before) {
+        throw Refusal(.scheduleFalls, limit: fall.below, asked: fall.at)
+      }
       before = tier
     }
   }

@@ -76,6 +76,29 @@ public enum Splits {
     return parts
   }
 
+  /// What each receiver gets of `amount` and, where the payees bear it, bears of `fee`, in the
+  /// order of `weights`: at most ``countMax`` of them, each as ``Share/weight``. The amount is
+  /// positive.
+  ///
+  /// A payment's event has just these parts, so whoever knows request and event knows them.
+  public static func parts(
+    of amount: Amount, fee: Amount, side: Fees.Side, by weights: [Int128]
+  ) -> [(amount: Amount, fee: Amount)] {
+    precondition(weights.count <= countMax)
+    var units = Units(repeating: 0)
+    for index in weights.indices { units[index] = weights[index] }
+    let (amounts, fees) = parts(of: amount, fee: fee, side, by: units, count: weights.count)
+    return weights.indices.map { (Amount(units: amounts[$0]), Amount(units: fees[$0])) }
+  }
+
+  private static func parts(
+    of amount: Amount, fee: Amount, _ side: Fees.Side, by weights: Units, count: Int
+  ) -> (amounts: Units, fees: Units) {
+    let amounts = divide(amount, by: weights, count: count)
+    let fees = side == .payee ? divide(fee, by: amounts, count: count) : Units(repeating: 0)
+    return (amounts, fees)
+  }
+
   // MARK: - Decide
 
   /// Pays `amount` to the receivers of `shares`, as ``Payments/decide(_:by:_:into:)`` does to one.
@@ -92,8 +115,7 @@ public enum Splits {
     let fee = try ledger.fees.fee(on: amount, by: schedule)
     let total = try amount.adding(try Payments.feeOnTop(fee, of: amount, side))
     let weights = try weights(shares, count)
-    let amounts = divide(amount, by: weights, count: count)
-    let fees = side == .payee ? divide(fee, by: amounts, count: count) : Units(repeating: 0)
+    let (amounts, fees) = parts(of: amount, fee: fee, side, by: weights, count: count)
     for index in 0..<count {
       let share = try Share.read(shares, index)
       try check(share.recipient, isNoneBefore: index, in: shares)

@@ -1,15 +1,17 @@
 /// The short way for a service that embeds the engine: a request is prepared and submitted in one
 /// call, on the caller's task.
 extension Engine {
-  /// Prepares and submits one command; see ``Preparation/request(_:by:key:text:registering:)``.
+  /// Prepares and submits one command; see
+  /// ``Preparation/request(_:by:key:text:registering:body:)``.
   /// - Throws: ``Preparation/Failure`` where it cannot be a request, ``LedgerFailure`` where the
   ///   ledger cannot answer. A refusal is not thrown: it is an outcome.
   public func submit(
     _ command: Command, by actor: Actor, key: String? = nil, text: [String] = [],
-    registering: [String] = []
+    registering: [String] = [], body: [UInt8] = []
   ) async throws -> Outcome {
     try await submit(
-      preparation.request(command, by: actor, key: key, text: text, registering: registering))
+      preparation.request(
+        command, by: actor, key: key, text: text, registering: registering, body: body))
   }
 
   /// Registers an agent with its default wallet, for a service that authenticates callers itself.
@@ -18,7 +20,8 @@ extension Engine {
   ///   event.
   /// - `tenant`: the tenant's name; `nil` for a tenant of the agent's own.
   /// - `apiKey`, `secretKey`: kept as keyed hashes; `nil` for random ones that nobody knows.
-  /// - Throws: ``Refusal`` where the ledger refuses, and as ``submit(_:by:key:text:registering:)``.
+  /// - Throws: ``Refusal`` where the ledger refuses, and as
+  ///   ``submit(_:by:key:text:registering:body:)``.
   public func register(
     agent name: String, of tenant: String? = nil, in asset: AssetNumber = AssetNumber(1),
     apiKey: String? = nil, secretKey: String? = nil

@@ -54,6 +54,18 @@ public struct Agent: Hashable, Sendable {
   public var registered: EventNumber
 }
 
+/// A receiver of a split payment.
+public struct Receiver: Hashable, Sendable {
+  /// What he got.
+  public var part: Splits.Part
+  /// What he gave back of it so far.
+  public var refunded: Amount
+  /// Whose wallet it is; none of a label.
+  public var agent: AgentNumber
+  /// The event that registered the label, which is that event's text; none of a wallet.
+  public var registered: EventNumber
+}
+
 /// An external payee as the engine holds it.
 public struct ExternalPayee: Hashable, Sendable {
   /// Its number.
@@ -152,6 +164,28 @@ extension Engine {
     try await read { ledger in payments.map { ledger.refunds.refunded(of: $0).amount } }
   }
 
+  /// The receivers of these payments, in the order of each; none of one that is not split. One look
+  /// at the state, however many there are.
+  public func receivers(
+    of payments: [EventNumber]
+  ) async throws(LedgerFailure) -> [[Receiver]] {
+    var parts: [[Splits.Part]] = []
+    for number in payments { parts.append(try self.parts(of: number)) }
+    return try await read { [parts] ledger in
+      zip(payments, parts).map { number, parts in
+        parts.enumerated().map { index, part in
+          ledger.receiver(part, refunded: ledger.refunds.refunded(of: number, part: index).amount)
+        }
+      }
+    }
+  }
+
+  private func parts(of payment: EventNumber) throws(LedgerFailure) -> [Splits.Part] {
+    guard case .split? = try event(payment)?.event.payment?.payee else { return [] }
+    let body = try body(of: payment)
+    return Splits.Part.all(body.span)
+  }
+
   /// Everything that is paused now.
   public func pauses() async throws(LedgerFailure) -> [Pauses.Scope] {
     try await read { ledger in ledger.pauses.all }
@@ -195,6 +229,16 @@ extension Ledger {
   func asset(_ number: AssetNumber) -> Asset {
     let (code, scale) = wallets.asset(number)
     return Asset(number: number, code: code, scale: Int(scale))
+  }
+
+  fileprivate func receiver(_ part: Splits.Part, refunded: Amount) -> Receiver {
+    var receiver = Receiver(part: part, refunded: refunded, agent: .none, registered: .none)
+    switch part.payee {
+    case .wallet(let number): receiver.agent = wallets.wallets[number].agent
+    case .external(let number): receiver.registered = payments.payees[number].registered
+    case .split: preconditionFailure("a receiver of a split is one receiver")
+    }
+    return receiver
   }
 
   func wallet(_ number: WalletNumber) -> Wallet? {
