@@ -113,6 +113,33 @@ struct JSONObjectReader: Sendable {
     return result
   }
 
+  /// What `read` makes of each object in the list called `name`, of which there must be `count`.
+  /// Fields that `read` left are refused after it.
+  mutating func optionalObjects<Element>(
+    _ name: String, count: ClosedRange<Int>,
+    read: (inout JSONObjectReader) throws(JSONError) -> Element
+  ) throws(JSONError) -> [Element]? {
+    guard let value = take(name) else { return nil }
+    guard case .array(let values) = value else {
+      throw error(.wrongType, name, "send a list of objects")
+    }
+    guard count.contains(values.count) else {
+      let rule = "send \(count.lowerBound) to \(count.upperBound) objects, not \(values.count)"
+      throw error(.outOfRange, name, rule)
+    }
+    var elements: [Element] = []
+    for (index, value) in values.enumerated() {
+      let place = "\(name)[\(index)]"
+      guard case .object(let object) = value else {
+        throw error(.wrongType, place, "send an object")
+      }
+      var reader = JSONObjectReader(object, path: "\(path)\(place).")
+      elements.append(try read(&reader))
+      try reader.finish()
+    }
+    return elements
+  }
+
   private mutating func take(_ name: String) -> JSONValue? {
     guard let index = object.index(of: name) else { return nil }
     wasRead[index] = true

@@ -189,6 +189,12 @@ enum OpenAPI {
     case .object: return ["type": "object"]
     case .flag: return ["type": "boolean"]
     case .time: return ["type": "string", "format": "date-time"]
+    case .objects(let properties, let count):
+      return [
+        "type": "array", "items": object(properties, isClosed: true),
+        "minItems": .number(String(count.lowerBound)),
+        "maxItems": .number(String(count.upperBound)),
+      ]
     case .list(let properties):
       return ["type": "array", "items": object(properties, isClosed: false)]
     case .any: return [:]

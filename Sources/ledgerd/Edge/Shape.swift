@@ -25,7 +25,9 @@ enum Shape: Sendable, Equatable {
   case object(byteCountMax: Int)
   case flag
   case time
-  /// Of objects with these properties.
+  /// In a request: so many objects with these properties and no others.
+  case objects([Property], count: ClosedRange<Int>)
+  /// In an answer: objects with these properties.
   case list([Property])
   /// Anything; for views that only administrators see.
   case any
@@ -175,6 +177,27 @@ extension Field where Value == JSONValue? {
       }
       return value
     }
+  }
+}
+
+extension Field where Value == [Input]? {
+  /// Objects, each with these fields and no others.
+  static func objects(
+    _ name: String, _ count: ClosedRange<Int>, of fields: [any AnyField], _ about: String
+  ) -> Field {
+    let shape = Shape.objects(fields.map(\.property), count: count)
+    return Field(Property(name, shape, isRequired: false, about)) { reader throws(JSONError) in
+      try reader.optionalObjects(name, count: count) { element throws(JSONError) in
+        var input = Input()
+        for field in fields { try field.read(&element, into: &input) }
+        return input
+      }
+    }
+  }
+
+  /// The path of a field of the object at `index`, as in `split[1].share`.
+  func path<Inner>(_ index: Int, _ field: Field<Inner>) -> String {
+    "\(property.name)[\(index)].\(field.property.name)"
   }
 }
 

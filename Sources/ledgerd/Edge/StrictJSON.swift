@@ -34,7 +34,7 @@ struct JSONError: Error, Sendable, CustomStringConvertible {
   let code: Code
   /// Where parsing stopped, in bytes from the start. Nil when a field was refused after parsing.
   let byteOffset: Int?
-  /// The field's path, as in `fee.amount`, or the key that came twice, exactly as sent. While
+  /// The field's path, as in `split[1].share`, or the key that came twice, exactly as sent. While
   /// parsing, only the text of a string or a number has one.
   let field: String?
   /// One sentence that says what to do. Printable ASCII, under 300 bytes, safe to log.
@@ -217,15 +217,16 @@ private struct JSONParser {
     }
   }
 
-  /// The value of a member. What is wrong with its own text is refused by the member's path.
-  private mutating func value(of name: String) throws(JSONError) -> JSONValue {
+  /// The value of a member, or at a place such as `[1]`. What is wrong with its own text is refused
+  /// by its path.
+  private mutating func value(at place: @autoclosure () -> String) throws(JSONError) -> JSONValue {
     do throws(JSONError) {
       return try value()
     } catch {
       switch error.code {
       case .invalidString, .invalidNumber:
-        let path = error.field.map { "\(name).\($0)" } ?? name
-        throw JSONError(error.code, at: error.byteOffset, field: path, error.message)
+        let inner = error.field.map { $0.hasPrefix("[") ? $0 : "." + $0 } ?? ""
+        throw JSONError(error.code, at: error.byteOffset, field: place() + inner, error.message)
       default: throw error
       }
     }
@@ -277,7 +278,7 @@ private struct JSONParser {
     try open()
     if next != end {
       repeat {
-        elements.append(try value())
+        elements.append(try value(at: "[\(elements.count)]"))
       } while try hasAnother(until: end)
     }
     close()
@@ -311,7 +312,7 @@ private struct JSONParser {
         }
         offset += 1
         skipWhitespace()
-        members.append(JSONObject.Member(name: name, value: try value(of: name)))
+        members.append(JSONObject.Member(name: name, value: try value(at: name)))
       } while try hasAnother(until: end)
     }
     close()
