@@ -28,11 +28,11 @@ struct Backend: Sendable {
   /// A command as the engine takes it.
   func request(
     _ command: Command, by actor: Actor, key: String?, text: [String] = [],
-    registering: [String] = []
+    registering: [String] = [], body: [UInt8] = []
   ) throws(Problem) -> Request {
     do throws(Preparation.Failure) {
       return try engine.preparation.request(
-        command, by: actor, key: key, text: text, registering: registering)
+        command, by: actor, key: key, text: text, registering: registering, body: body)
     } catch {
       switch error {
       case .keyInvalid:
@@ -49,13 +49,16 @@ struct Backend: Sendable {
   func submit(
     _ request: Request, asset: Asset? = nil
   ) async throws(Problem) -> (event: Recorded, isReplay: Bool) {
-    let outcome: Outcome
+    try Self.event(of: try await outcome(of: request), asset: asset)
+  }
+
+  /// Submits a command and answers what became of it; throws where nobody knows.
+  func outcome(of request: Request) async throws(Problem) -> Outcome {
     do throws(LedgerFailure) {
-      outcome = try await engine.submit(request)
+      return try await engine.submit(request)
     } catch {
       throw Problem(submitting: error)
     }
-    return try Self.event(of: outcome, asset: asset)
   }
 
   /// The event that a command was done with, or why it was not.

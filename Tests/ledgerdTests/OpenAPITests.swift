@@ -64,6 +64,16 @@ import Testing
     #expect(bytes == OpenAPI.document(of: PublicRoutes.all).bytes)
   }
 
+  @Test func `a list in a request says how many, and that its objects are closed`() throws {
+    let bytes = OpenAPI.document(of: PublicRoutes.all).bytes
+    let document = try JSONValue.parse(bytes, byteCountMax: 1 << 20)
+    let body = document["paths"]?["/v1/payments"]?["post"]?["requestBody"]?["content"]
+    let split = body?["application/json"]?["schema"]?["properties"]?["split"]
+    #expect(split?["minItems"] == .number("2") && split?["maxItems"] == .number("32"))
+    #expect(split?["items"]?["additionalProperties"] == .bool(false))
+    #expect(split?["items"]?["required"] == .array([.string("share")]))
+  }
+
   @Test func `every rejection has a reason, and a reason has one status`() {
     for rejection in Rejection.allCases {
       #expect((400...599).contains(rejection.reason.status), "\(rejection)")

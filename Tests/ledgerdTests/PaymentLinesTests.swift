@@ -21,7 +21,7 @@ import Testing
     mutating func member() -> String {
       let name = either(
         ["from_wallet_id", "to_wallet_id", "amount", "currency", "rail", "idempotency_key"],
-        ["to_external", "description", "x", "", "amoun\\u0074", "Amount"])
+        ["to_external", "split", "description", "x", "", "amoun\\u0074", "Amount"])
       return #""\#(name)""# + space() + ":" + space() + value(name)
     }
 
@@ -45,6 +45,10 @@ import Testing
             "\"\"", "\"a b\"", "\"\(String(repeating: "k", count: 256))\"", "\"ä\"", "null",
             "\"\\n\"", "\"\\u006b\"", "7",
           ])
+      case "split":
+        either(
+          [#"[{"to_wallet_id":"\#(bob)","share":1},{"to_external":"a","share":"2"}]"#],
+          ["[]", "null", "1", #"[{"to_wallet_id":"\#(bob)"}]"#])
       default: either(["\"tea\"", "1", "{}", "[1]"], ["null", "\""])
       }
     }
@@ -97,9 +101,10 @@ import Testing
         takenCount += 1
         let usual = try #require(good, "\(line) \(seed)")
         #expect(request.command == usual.request.command, "\(line) \(seed)")
+        #expect(request.body.isEmpty && usual.description == nil)
         #expect(request.actor == usual.request.actor && request.texts.isEmpty)
         #expect(request.key == usual.request.key, "\(line) \(seed)")
-        #expect(payment.asset == usual.asset && usual.label == nil && usual.description == nil)
+        #expect(payment.asset == usual.asset && usual.label == nil && usual.receivers.isEmpty)
       }
       #expect(takenCount > 2_000 && goodCount > takenCount)
     }

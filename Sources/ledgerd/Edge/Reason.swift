@@ -49,6 +49,7 @@ enum Reason: String, CaseIterable, Sendable {
   case assetInvalid = "asset_invalid"
   case scheduleInvalid = "schedule_invalid"
   case scheduleInPast = "schedule_in_past"
+  case scheduleFalls = "schedule_falls"
   case walletFrozen = "wallet_frozen"
   case walletClosed = "wallet_closed"
   case walletOpen = "wallet_open"
@@ -56,6 +57,7 @@ enum Reason: String, CaseIterable, Sendable {
   case walletNotEmpty = "wallet_not_empty"
   case payeeClosed = "payee_closed"
   case feeTakesAll = "fee_takes_all"
+  case splitInvalid = "split_invalid"
   case reservationEnded = "reservation_ended"
   case captureExceedsHold = "capture_exceeds_hold"
   case tooManyCaptures = "too_many_captures"
@@ -203,6 +205,7 @@ extension Reason {
     case .assetInvalid: Terms(400, .invalidCurrency, .fixRequest, "Not an asset")
     case .scheduleInvalid: Terms(400, .invalidField, .fixRequest, "Not a fee schedule")
     case .scheduleInPast: Terms(409, .ledger, .chooseAnother, "The schedule begins in the past")
+    case .scheduleFalls: Terms(400, .invalidField, .fixRequest, "The fee would fall at a tier")
     case .reservationNotFound: Terms(404, .ledger, .chooseAnother, "No such reservation")
     case .walletFrozen: Terms(403, .policy, .chooseAnother, "The wallet is frozen")
     case .walletClosed: Terms(409, .ledger, .chooseAnother, "The wallet is closed")
@@ -211,6 +214,7 @@ extension Reason {
     case .walletNotEmpty: Terms(409, .ledger, .chooseAnother, "The wallet is not empty")
     case .payeeClosed: Terms(409, .ledger, .chooseAnother, "The payee's wallet is closed")
     case .feeTakesAll: Terms(409, .ledger, .chooseAnother, "The fee would take all of it")
+    case .splitInvalid: Terms(400, .invalidRecipient, .fixRequest, "Not a split among receivers")
     case .reservationEnded: Terms(409, .ledger, .stop, "The reservation has ended")
     case .captureExceedsHold:
       Terms(409, .ledger, .chooseAnother, "More than is left of the reservation")

@@ -33,6 +33,7 @@ extension Rejection {
     case .scheduleNotFound: .scheduleNotFound
     case .scheduleInvalid: .scheduleInvalid
     case .scheduleInPast: .scheduleInPast
+    case .scheduleFalls: .scheduleFalls
     case .walletFrozen: .walletFrozen
     case .walletClosed: .walletClosed
     case .walletOpen: .walletOpen
@@ -40,6 +41,7 @@ extension Rejection {
     case .walletNotEmpty: .walletNotEmpty
     case .payeeClosed: .payeeClosed
     case .feeTakesAll: .feeTakesAll
+    case .splitInvalid: .splitInvalid
     case .paymentNotFound: .paymentNotFound
     case .reservationNotFound: .reservationNotFound
     case .reservationEnded: .reservationEnded
@@ -62,6 +64,8 @@ extension Rejection {
       "amount"
     case .assetInvalid, .assetNotFound, .currencyDiffers: "currency"
     case .payeeNotFound, .selfPayment, .payeeClosed, .walletNotEmpty: "to_wallet_id"
+    case .splitInvalid: "split"
+    case .scheduleFalls: "tiers"
     case .deadlineOutOfRange: "expires_in"
     case .agentNameTaken: "name"
     case .idempotencyConflict, .linkedKeysDiffer: "idempotency_key"
@@ -82,7 +86,7 @@ extension Rejection {
     switch self {
     case .insufficientFunds, .fundingCapExceeded, .amountOutOfRange, .amountNotPositive,
       .feeTakesAll, .captureExceedsHold, .refundExceedsPayment, .alreadySettled, .walletInUse,
-      .walletNotEmpty:
+      .walletNotEmpty, .scheduleFalls:
       .money
     case .refusalRateExceeded: .refusals
     case .deadlineOutOfRange: .seconds
@@ -91,7 +95,7 @@ extension Rejection {
       .tenantNotFound, .agentNotFound, .agentNameTaken, .credentialNotFound, .credentialTaken,
       .operatorNotFound, .walletNotFound, .assetNotFound, .assetExists, .payeeNotFound,
       .selfPayment, .currencyDiffers, .scheduleNotFound, .scheduleInvalid, .scheduleInPast,
-      .walletFrozen, .walletClosed, .walletOpen, .payeeClosed, .paymentNotFound,
+      .walletFrozen, .walletClosed, .walletOpen, .payeeClosed, .paymentNotFound, .splitInvalid,
       .reservationNotFound, .reservationEnded, .tooManyCaptures, .paused, .alreadyPaused,
       .notPaused:
       .nothing
@@ -135,6 +139,9 @@ extension Rejection {
     case .scheduleNotFound: "Check the fee schedule; there is none of this number."
     case .scheduleInvalid: "Send terms within their bounds, the minimum not above the maximum."
     case .scheduleInPast: "Choose a begin that is not in the past."
+    case .scheduleFalls:
+      "Raise the tier, or lower what is before it; where it begins the fee would be \(asked), and "
+        + "just below it is \(limit)."
     case .walletFrozen: "Ask an operator; the wallet is frozen, and nothing new is taken from it."
     case .walletClosed: "Reopen the wallet first, or use another; it is closed."
     case .walletOpen: "Nothing to do; the wallet is open."
@@ -144,6 +151,9 @@ extension Rejection {
       "In \"to_wallet_id\", name a wallet of the agent's that takes the \(asked) in this one."
     case .payeeClosed: "Pay to another wallet; the payee's is closed."
     case .feeTakesAll: "Send more than the fee, which is \(limit) and comes out of the amount."
+    case .splitInvalid:
+      "Name 2 to \(Splits.countMax) receivers, each once and with a share that comes to something; "
+        + "pay labels that are new in several payments, at most \(Splits.newLabelCountMax) in each."
     case .paymentNotFound: "Check the payment's id; there is none of this id that is yours."
     case .reservationNotFound:
       "Check the reservation's id; there is none of this id that is yours."
@@ -167,8 +177,11 @@ extension Rejection {
   /// Whether the limit is told even where it is zero: nothing left is an answer.
   fileprivate var isLimitTold: Bool {
     self == .insufficientFunds || self == .captureExceedsHold || self == .refundExceedsPayment
-      || self == .alreadySettled
+      || self == .alreadySettled || self == .scheduleFalls
   }
+
+  /// Whether what was asked is told even where it is zero.
+  fileprivate var isAskedTold: Bool { self == .scheduleFalls }
 }
 
 extension Problem {
@@ -192,6 +205,6 @@ extension Problem {
     limit = refusal.limit > .zero ? text(refusal.limit) : nil
     if rejection.isLimitTold { limit = text(refusal.limit) }
     used = refusal.used > .zero ? text(refusal.used) : nil
-    asked = refusal.asked > .zero ? text(refusal.asked) : nil
+    asked = refusal.asked > .zero || rejection.isAskedTold ? text(refusal.asked) : nil
   }
 }

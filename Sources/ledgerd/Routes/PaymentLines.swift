@@ -7,7 +7,7 @@ extension PaymentRoutes {
     method: .post, path: "/v1/payments/batch", name: "payBatch",
     summary: "Makes many payments: a line of JSON each, answered line by line, in their order.",
     who: .holders([.apiKey]), query: [Lines.isAtomic],
-    body: [from, toWallet, toExternal, amount, currency, rail, description, Route.key],
+    body: order,
     answer: PaymentView.properties, errors: pay.errors + [.linkedCommandRefused, .unitTooLarge],
     handleLines: { chunk, lines in await begin(chunk, of: lines) })
 
@@ -60,17 +60,18 @@ extension PaymentRoutes {
     } else {
       engine.submit(requests, completion: give)
     }
-    return { [begun, ids = lines.call.backend.ids] () async throws(CancellationError) in
+    return { [begun, backend = lines.call.backend] () async throws(CancellationError) in
       var results = outcomes.makeAsyncIterator()
       guard let result = await results.next(isolation: nil) else { throw CancellationError() }
-      return answers(begun, result, chunk, ids)
+      return await answers(begun, result, chunk, backend)
     }
   }
 
   private static func answers(
     _ lines: [Line], _ result: Result<[Outcome], LedgerFailure>, _ chunk: Lines.Chunk,
-    _ ids: TextIds
-  ) -> [UInt8] {
+    _ backend: Backend
+  ) async -> [UInt8] {
+    let ids = backend.ids
     var bytes: [UInt8] = []
     bytes.reserveCapacity(lines.count * 640)
     let unanswered: Problem?
@@ -82,33 +83,30 @@ extension PaymentRoutes {
     var plain = PlainAnswers(chunk.bytes, ids)
     var next = 0
     for line in lines {
-      let asset: Asset
-      switch line {
-      case .refused(let problem):
+      if case .refused(let problem) = line {
         bytes.append(line: problem.json)
         continue
-      case .plain(let payment): asset = payment.asset
-      case .order(let order): asset = order.asset
       }
       if let unanswered {
         bytes.append(line: unanswered.json)
         continue
       }
       defer { next += 1 }
-      switch outcomes[next] {
-      case .refused(let refusal, let event, let isReplay):
-        bytes.append(
-          line: Problem(refusal, event: event, isReplay: isReplay, in: asset).json)
-      case .done(let event, let isReplay):
+      do throws(Problem) {
         switch line {
-        case .plain(let payment): plain.write(payment, event, isReplay: isReplay, to: &bytes)
+        case .plain(let payment):
+          let (event, isReplay) = try Backend.event(of: outcomes[next], asset: payment.asset)
+          plain.write(payment, event, isReplay: isReplay, to: &bytes)
         case .order(let order):
+          let (event, isReplay) = try await order.event(of: outcomes[next], backend)
           var members = Members()
           order.view(event).write(to: &members, ids)
           if isReplay { members.bool(Lines.replayedMember, true) }
           bytes.append(line: members.json)
         case .refused: preconditionFailure("it had no request")
         }
+      } catch {
+        bytes.append(line: error.json)
       }
     }
     return bytes

@@ -25,18 +25,23 @@ enum PaymentRoutes {
   static let limit = Field.whole("limit", 1...100, "At most so many; 20 where it is not said.")
   static let cursor = Field.id("cursor", .cursor, "The next_cursor of the page before.")
 
+  /// What a payment is asked for with, alone or as one of many.
+  static let order: [any AnyField] = [
+    from, toWallet, toExternal, Receivers.split, amount, currency, rail, description, Route.key,
+  ]
+
   static let all = [pay, batch, list, find, RefundRoutes.refund]
 
   static let pay = Route(
     method: .post, path: "/v1/payments", name: "pay",
-    summary: "Pays from a wallet to a wallet or an external label, complete when answered.",
+    summary: "Pays a wallet, an external label or several of them, complete when answered.",
     who: .holders([.apiKey]),
-    body: [from, toWallet, toExternal, amount, currency, rail, description, Route.key],
+    body: order,
     keys: .idempotencyKey, status: 201, answer: PaymentView.properties,
     errors: [
       .walletNotFound, .payeeNotFound, .selfPayment, .currencyDiffers, .insufficientFunds,
       .invalidAmount, .invalidCurrency, .invalidRecipient, .settlementNotConfigured,
-      .walletFrozen, .walletClosed, .payeeClosed, .feeTakesAll, .paused,
+      .walletFrozen, .walletClosed, .payeeClosed, .feeTakesAll, .splitInvalid, .paused,
     ],
     handle: { call throws(Problem) in try await pay(call) })
 
@@ -63,7 +68,8 @@ enum PaymentRoutes {
 
   private static func pay(_ call: Call) async throws(Problem) -> Answer {
     let order = try await order(call)
-    let (event, isReplay) = try await call.backend.submit(order.request, asset: order.asset)
+    let outcome = try await call.backend.outcome(of: order.request)
+    let (event, isReplay) = try await order.event(of: outcome, call.backend)
     return Answer(order.view(event).json(call.backend.ids), isReplay: isReplay)
   }
 
@@ -72,10 +78,48 @@ enum PaymentRoutes {
     var request: Request
     var asset: Asset
     var label: String?
+    /// Of a split; else none.
+    var receivers: [Receivers.Asked] = []
     var description: String?
 
+    /// The event of the payment, or why there is none.
+    func event(
+      of outcome: Outcome, _ backend: Backend
+    ) async throws(Problem) -> (event: Recorded, isReplay: Bool) {
+      do throws(Problem) {
+        return try Backend.event(of: outcome, asset: asset)
+      } catch {
+        throw receivers.isEmpty ? error : await placed(error, backend)
+      }
+    }
+
+    /// A refusal of a split, said of its receivers where it is about them.
+    private func placed(_ problem: Problem, _ backend: Backend) async -> Problem {
+      var problem = problem
+      if problem.field == toWallet.property.name { problem.field = Receivers.split.property.name }
+      if problem.rejection == .feeTakesAll, let fee = problem.limit, let part = problem.asked {
+        problem.field = Receivers.split.property.name
+        problem.detail =
+          "Raise the amount or the smallest share; of a part of \(part) \(asset.code) the fee "
+          + "would take \(fee)."
+      }
+      // Where another currency than the payer's is named, no receiver was looked at.
+      guard case .payment(.pay(let payer, _, _, let named, _)) = request.command,
+        !named.isSome || named == asset.number
+      else { return problem }
+      let index = await Receivers.place(
+        of: problem.rejection, in: receivers, from: payer, asset, backend)
+      if let index { problem.field = Receivers.split.path(index, Receivers.toWallet) }
+      return problem
+    }
+
     func view(_ event: Recorded) -> PaymentView {
-      PaymentView(event, asset: asset, label: label, description: description)
+      guard let payment = event.event.payment else {
+        preconditionFailure("paying ends in another event")
+      }
+      let parts = receivers.isEmpty ? [] : Receivers.parts(of: receivers, payment)
+      return PaymentView(
+        event, payment, asset: asset, label: label, parts: parts, description: description)
     }
   }
 
@@ -92,28 +136,49 @@ enum PaymentRoutes {
       call[from], seenBy: principal, field: from.property.name)
     let asset = try await backend.asset(named: call[currency])
     let amount = try Amount(call[amount], of: wallet.asset, field: amount.property.name)
+    var receivers: [Receivers.Asked] = []
+    if let inputs = call[Receivers.split] {
+      receivers = try Receivers.read(inputs, of: amount, in: wallet.asset, call)
+    }
     let request = try backend.request(
       .payment(
         .pay(from: wallet.number, to: to, amount: amount, asset: asset, rail: .internal)),
       by: principal.actor, key: call.key, text: call[description].map { [$0] } ?? [],
-      registering: call[toExternal].map { [$0] } ?? [])
+      registering: call[toExternal].map { [$0] } ?? receivers.map { $0.label ?? "" },
+      body: Splits.Share.body(receivers.map { Splits.Share($0.to, weight: $0.share.units) }))
     return Order(
-      request: request, asset: wallet.asset, label: call[toExternal],
+      request: request, asset: wallet.asset, label: call[toExternal], receivers: receivers,
       description: call[description])
   }
 
-  static func recipient(_ call: Call) throws(Problem) -> Payments.Recipient {
+  private static func recipient(_ call: Call) throws(Problem) -> Payments.Recipient {
+    let (wallet, label) = (call[toWallet], call[toExternal])
+    guard call[Receivers.split] != nil else {
+      if let one = recipient(wallet, label, call) { return one }
+      throw Problem(
+        .invalidRecipient, field: toWallet.property.name,
+        "Send one of \"to_wallet_id\", \"to_external\" and \"split\", and no other of them.")
+    }
+    guard wallet == nil, label == nil else {
+      throw Problem(
+        .invalidRecipient, field: Receivers.split.property.name,
+        "Send one of \"to_wallet_id\", \"to_external\" and \"split\", and no other of them.")
+    }
+    return .split
+  }
+
+  /// Who is paid, where one of the two is said; nil where none is, or both.
+  static func recipient(
+    _ wallet: String?, _ label: String?, _ call: Call
+  ) -> Payments.Recipient? {
     let preparation = call.backend.engine.preparation
-    switch (call[toWallet], call[toExternal]) {
+    switch (wallet, label) {
     case (let wallet?, nil):
       // A text that is no wallet's stands for none, of which the engine says that it is not there.
       return .wallet(preparation.ids.number(.wallet, wallet).map { WalletNumber($0) } ?? .none)
     case (nil, let label?):
       return .external(label: preparation.hash(label: label, of: call.holder.tenant))
-    case (nil, nil), (.some, .some):
-      throw Problem(
-        .invalidRecipient, field: toWallet.property.name,
-        "Send either \"to_wallet_id\" or \"to_external\", and not both.")
+    case (nil, nil), (.some, .some): return nil
     }
   }
 
@@ -128,11 +193,8 @@ enum PaymentRoutes {
     let event = try await backend.read { () throws(LedgerFailure) in
       try backend.engine.event(number)
     }
-    guard let event, let payment = event.event.payment,
-      try await backend.isParty(call.holder, payment.payer, payment.payee)
+    guard let event, let view = try await backend.views(of: [event], seenBy: call.holder).first
     else { throw notFound }
-    var view = try await backend.view(of: event, payment)
-    view.refunded = try await backend.refunded(of: [number])[0]
     return Answer(view.json(backend.ids))
   }
 
@@ -148,14 +210,7 @@ enum PaymentRoutes {
     let (events, next) = try await events(
       of: wallet.number, before: try start(call), limit: call[limit] ?? 20, backend
     ) { $0.payment != nil }
-    let refunded = try await backend.refunded(of: events.map(\.number))
-    var rows: [JSONValue] = []
-    for (event, refunded) in zip(events, refunded) {
-      guard let payment = event.event.payment else { continue }
-      var view = try await backend.view(of: event, payment)
-      view.refunded = refunded
-      rows.append(view.json(backend.ids))
-    }
+    let rows = try await backend.views(of: events, seenBy: call.holder).map { $0.json(backend.ids) }
     var members = Members()
     members.value("payments", .array(rows))
     members.string("next_cursor", next.map { backend.ids.text(.cursor, $0.rawValue) })
@@ -211,147 +266,5 @@ enum PaymentRoutes {
       entryCount += page.events.count
     }
     return (found, before)
-  }
-}
-
-// MARK: - Views
-
-/// A payment as it is answered.
-struct PaymentView: Sendable {
-  private let header: Header
-  private let payment: Payments.Payment
-  private let asset: Asset
-  /// The external label it went to, if it did.
-  private let label: String?
-  private let description: String?
-  /// The reservation that it was captured from, if it was.
-  private let reservation: EventNumber?
-  /// What of it was refunded so far.
-  var refunded = Amount.zero
-
-  /// The event is that of a payment.
-  init(_ event: Recorded, asset: Asset, label: String?, description: String?) {
-    guard let payment = event.event.payment else {
-      preconditionFailure("paying ends in another event")
-    }
-    header = event.header
-    self.payment = payment
-    self.asset = asset
-    self.label = label
-    self.description = description
-    if case .reservation(.captured(let capture)) = event.event {
-      reservation = capture.reservation
-    } else {
-      reservation = nil
-    }
-  }
-
-  static let internalRail = "internal"
-
-  static let properties =
-    [
-      Property("id", .id(.payment), "The payment."),
-      Property(
-        "status", .choice(Payments.Status.allCases.map(\.word)),
-        "Complete at once on the internal rail; then what went back of it."),
-      Property("currency", .currency, "Of all its amounts."),
-      Property("rail", .choice([internalRail]), "How it settled."),
-      Property("from_wallet_id", .id(.wallet), "Who paid."),
-      Property("to_wallet_id", .id(.wallet), isRequired: false, "Who was paid, if a wallet."),
-      Property("to_external", .label, isRequired: false, "Who was paid, if a label."),
-      Property(
-        "description", .text(bytes: 0...1_000, lines: true), isRequired: false,
-        "As the payer gave it."),
-      Property(
-        "reservation_id", .id(.reservation), isRequired: false,
-        "What it was captured from, if it was."),
-      Property("created_at", .time, "When it was recorded."),
-    ] + Property.amount("amount", "What it is of.")
-    + Property.amount("fee", "What the payer paid on top, or what was taken from the payee.")
-    + Property.amount("total_debited", "What the payer paid.")
-    + Property.amount(
-      "total_credited", isRequired: false, "What the payee got, where the fee was taken from it.")
-    + Property.amount("refunded", isRequired: false, "What went back of it, if anything did.")
-
-  func json(_ ids: TextIds) -> JSONValue {
-    var members = Members()
-    write(to: &members, ids)
-    return members.json
-  }
-
-  func write(to members: inout Members, _ ids: TextIds) {
-    members.id("id", .payment, header.number.rawValue, ids)
-    members.string("status", Payments.Status(payment.amount, refunded: refunded).word)
-    members.amount("amount", payment.amount, of: asset)
-    members.amount("fee", payment.fee, of: asset)
-    members.amount("total_debited", payment.debited, of: asset)
-    if payment.side == .payee { members.amount("total_credited", payment.credited, of: asset) }
-    if refunded > .zero { members.amount("refunded", refunded, of: asset) }
-    members.string("currency", asset.code.description)
-    switch payment.rail {
-    case .internal: members.string("rail", Self.internalRail)
-    }
-    members.id("from_wallet_id", .wallet, payment.payer.rawValue, ids)
-    switch payment.payee {
-    case .wallet(let number): members.id("to_wallet_id", .wallet, number.rawValue, ids)
-    case .external: members.string("to_external", label)
-    }
-    members.string("description", description)
-    if let reservation { members.id("reservation_id", .reservation, reservation.rawValue, ids) }
-    members.time("created_at", header.time)
-  }
-}
-
-extension Payments.Status {
-  /// As answers say it. Public and stable.
-  var word: String {
-    switch self {
-    case .completed: "completed"
-    case .partiallyRefunded: "partially_refunded"
-    case .refunded: "refunded"
-    }
-  }
-}
-
-extension Backend {
-  /// Whether whoever asks is payer or payee, or staff.
-  func isParty(
-    _ principal: Principal, _ payer: WalletNumber, _ payee: Payments.Payee
-  ) async throws(Problem) -> Bool {
-    var parties = [payer]
-    if case .wallet(let payee) = payee { parties.append(payee) }
-    for party in parties {
-      if let wallet = try await facts(of: party), principal.maySee(wallet) { return true }
-    }
-    return false
-  }
-
-  /// A payment with the texts that stand beside it; those of a capture are its reservation's.
-  func view(
-    of event: Recorded, _ payment: Payments.Payment
-  ) async throws(Problem) -> PaymentView {
-    let asset = try await assets.asset(payment.asset)
-    var described = event.number
-    if case .reservation(.captured(let capture)) = event.event { described = capture.reservation }
-    let texts = try await texts(of: described, payment.payee)
-    return PaymentView(event, asset: asset, label: texts.label, description: texts.description)
-  }
-
-  /// The label that was paid, if one was, and the description beside an event.
-  func texts(
-    of event: EventNumber, _ payee: Payments.Payee
-  ) async throws(Problem) -> (label: String?, description: String?) {
-    try await read { () throws(LedgerFailure) in
-      var label: String?
-      if case .external(let number) = payee, let payee = try await engine.payee(number) {
-        label = try engine.text(of: payee.registered)?.first
-      }
-      return (label, try engine.text(of: event)?.first)
-    }
-  }
-
-  /// What was refunded of each of these payments so far.
-  func refunded(of payments: [EventNumber]) async throws(Problem) -> [Amount] {
-    try await read { () throws(LedgerFailure) in try await engine.refunded(of: payments) }
   }
 }

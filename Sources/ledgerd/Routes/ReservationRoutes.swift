@@ -37,7 +37,9 @@ enum ReservationRoutes {
       expiresIn, captures, PaymentRoutes.description, Route.key,
     ],
     keys: .idempotencyKey, status: 201, answer: ReservationView.properties,
-    errors: PaymentRoutes.pay.errors.filter { $0 != .settlementNotConfigured },
+    errors: PaymentRoutes.pay.errors.filter {
+      $0 != .settlementNotConfigured && $0 != .splitInvalid
+    },
     handle: { call throws(Problem) in try await reserve(call) })
 
   static let capture = Route(
@@ -91,7 +93,13 @@ enum ReservationRoutes {
 
   private static func reserve(_ call: Call) async throws(Problem) -> Answer {
     let backend = call.backend
-    let to = try PaymentRoutes.recipient(call)
+    let to = PaymentRoutes.recipient(
+      call[PaymentRoutes.toWallet], call[PaymentRoutes.toExternal], call)
+    guard let to else {
+      throw Problem(
+        .invalidRecipient, field: PaymentRoutes.toWallet.property.name,
+        "Send either \"to_wallet_id\" or \"to_external\", and not both.")
+    }
     let wallet = try await backend.wallet(
       call[from], seenBy: call.holder, field: from.property.name)
     let asset = try await backend.asset(named: call[PaymentRoutes.currency])
@@ -120,8 +128,11 @@ enum ReservationRoutes {
       .reservation(.capture(number, amount: amount, isLast: call[isFinal] ?? false)),
       by: call.holder.actor, key: call.key)
     let (event, isReplay) = try await backend.submit(request, asset: asset)
+    guard let payment = event.event.payment else {
+      preconditionFailure("a capture ends in another event")
+    }
     let view = PaymentView(
-      event, asset: asset, label: texts.label, description: texts.description)
+      event, payment, asset: asset, label: texts.label, description: texts.description)
     return Answer(view.json(backend.ids), isReplay: isReplay)
   }
 
@@ -264,6 +275,7 @@ struct ReservationView: Sendable {
     switch hold.payee {
     case .wallet(let number): members.id("to_wallet_id", .wallet, number.rawValue, ids)
     case .external: members.string("to_external", label)
+    case .split: preconditionFailure("a reservation has one payee")
     }
     members.string("captures", hold.isMultiple ? "several" : "one")
     members.value("payment_ids", .array(payments))
@@ -311,7 +323,7 @@ extension Backend {
   ) async throws(Problem) -> ReservationView {
     let event = try await read { () throws(LedgerFailure) in try engine.event(number) }
     guard let event, case .reservation(.reserved(let hold)) = event.event,
-      try await isParty(principal, hold.payer, hold.payee)
+      try await isParty(principal, [hold.payer] + hold.payee.wallets)
     else { throw Self.noReservation }
     return try await view(reserved: event)
   }
