@@ -16,17 +16,18 @@ package struct EventWords: Sendable {
   /// What happened, such as `payment.completed`, and its facts by name.
   package typealias Facts = (name: String, fields: KeyValuePairs<String, String>)
 
-  /// What happened, and its facts by name.
-  package func facts(_ event: Event) -> Facts {
+  /// What happened, and its facts by name; the event's body says who the receivers of a split are,
+  /// and which tiers a fee schedule has.
+  package func facts(_ event: Event, body: [UInt8]) -> Facts {
     switch event {
     case .genesis(let event): facts(event)
     case .refusal(let event): facts(event)
     case .identity(let event): facts(event)
     case .wallet(let event): facts(event)
-    case .payment(let event): facts(event)
-    case .fee(let event): facts(event)
+    case .payment(let event): facts(event, body)
+    case .fee(let event): facts(event, body)
     case .reservation(let event): facts(event)
-    case .refund(let event): facts(event)
+    case .refund(let event): facts(event, body)
     case .pause(let event): facts(event)
     }
   }
@@ -124,13 +125,13 @@ package struct EventWords: Sendable {
     }
   }
 
-  private func facts(_ event: Payments.Event) -> Facts {
+  private func facts(_ event: Payments.Event, _ body: [UInt8]) -> Facts {
     switch event {
     case .completed(let payment):
       (
         "payment.completed",
         [
-          "from": wallet(payment.payer), "to": payee(payment.payee),
+          "from": wallet(payment.payer), "to": payee(payment.payee, payment.asset, body),
           "amount": text(payment.amount, payment.asset), "fee": text(payment.fee, payment.asset),
           "asset": code(payment.asset),
         ]
@@ -146,12 +147,15 @@ package struct EventWords: Sendable {
     }
   }
 
-  private func facts(_ event: Fees.Event) -> Facts {
+  private func facts(_ event: Fees.Event, _ body: [UInt8]) -> Facts {
     switch event {
     case .set(let schedule, let terms, let begins):
       (
         "fees.set",
-        ["schedule": "\(schedule)", "bps": "\(terms.basisPoints)", "begins": begins.text]
+        [
+          "schedule": "\(schedule)", "bps": "\(terms.basisPoints)", "tiers": tiers(body),
+          "begins": begins.text,
+        ]
       )
     case .began(let schedule, let effective):
       ("fees.began", ["schedule": "\(schedule)", "effective": effective.text])
@@ -202,13 +206,14 @@ package struct EventWords: Sendable {
     }
   }
 
-  private func facts(_ event: Refunds.Event) -> Facts {
+  private func facts(_ event: Refunds.Event, _ body: [UInt8]) -> Facts {
     switch event {
     case .completed(let refund):
       (
         "payment.refunded",
         [
-          "payment": ids.text(.payment, refund.payment.rawValue), "from": payee(refund.payee),
+          "payment": ids.text(.payment, refund.payment.rawValue),
+          "from": payee(refund.payee, refund.asset, body),
           "to": wallet(refund.payer), "amount": text(refund.amount, refund.asset),
           "fee": text(refund.fee, refund.asset), "asset": code(refund.asset),
         ]
@@ -294,12 +299,29 @@ package struct EventWords: Sendable {
     }
   }
 
-  private func payee(_ payee: Payments.Payee) -> String {
+  /// Who was paid; of a split every receiver with what he got or gave, and what of the fee with it.
+  private func payee(
+    _ payee: Payments.Payee, _ asset: AssetNumber = .none, _ body: [UInt8] = []
+  ) -> String {
     switch payee {
     case .wallet(let number): wallet(number)
     case .external(let number): "external \(number)"
-    case .split(let count): "\(count) receivers"
+    case .split:
+      Splits.Part.all(body.span).map { part in
+        let fee = part.fee > .zero ? " (fee \(text(part.fee, asset)))" : ""
+        return "\(self.payee(part.payee)) \(text(part.amount, asset))\(fee)"
+      }.joined(separator: ", ")
     }
+  }
+
+  /// The tiers in the body of a schedule, whose amounts are dollars.
+  private func tiers(_ body: [UInt8]) -> String {
+    let dollar = assets.first { $0.code.description == "USD" }?.number ?? .none
+    let tiers = Fees.Tier.all(body.span).map { tier in
+      let flat = tier.flat > .zero ? "\(text(tier.flat, dollar)) + " : ""
+      return "from \(text(tier.from, dollar)): \(flat)\(tier.basisPoints) bps"
+    }
+    return tiers.isEmpty ? "none" : tiers.joined(separator: ", ")
   }
 
   private func code(_ number: AssetNumber) -> String {

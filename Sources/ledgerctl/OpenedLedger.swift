@@ -118,7 +118,7 @@ final class OpenedLedger: Source {
   }
 
   private func view(_ recorded: Recorded, _ words: EventWords) throws -> EventView {
-    let facts = words.facts(recorded.event)
+    let facts = words.facts(recorded.event, body: try engine.body(of: recorded.number))
     return EventView(
       event: recorded.number.rawValue, time: recorded.header.time.text,
       actor: words.actor(recorded.header.actor), name: facts.name,

@@ -102,10 +102,13 @@ struct Seed: LedgerCommand {
     let isExternal = Int.random(in: 0..<8, using: &generator) == 0
     let label = Self.labels.randomElement(using: &generator) ?? "merchant:demo"
     let amount = Amount(units: Int128.random(in: 2_000_000...4_000_000_000, using: &generator))
-    let recipient: Payments.Recipient =
-      isExternal
-      ? .external(label: preparation.hash(label: label, of: members[from].tenant))
-      : .wallet(members[to].wallet)
+    let external = Payments.Recipient.external(
+      label: preparation.hash(label: label, of: members[from].tenant))
+    let wallet = Payments.Recipient.wallet(members[to].wallet)
+    // Now and then the seller and a supplier of his are paid at once.
+    let isSplit = index % 20 == 19
+    let recipient: Payments.Recipient = isSplit ? .split : isExternal ? external : wallet
+    let shares = [Splits.Share(wallet, weight: 85), Splits.Share(external, weight: 15)]
     let request = try preparation.request(
       .payment(
         .pay(
@@ -113,7 +116,8 @@ struct Seed: LedgerCommand {
           rail: .internal)),
       by: .agent(members[from].agent), key: "seed-\(index)",
       text: [Self.purposes.randomElement(using: &generator) ?? ""],
-      registering: isExternal ? [label] : [])
+      registering: isSplit ? ["", label] : isExternal ? [label] : [],
+      body: isSplit ? Splits.Share.body(shares) : [])
     // A wallet may have run dry: a refusal belongs into a believable ledger.
     _ = try await engine.submit(request)
   }

@@ -33,13 +33,41 @@ import Testing
     let fields = try #require(payment["fields"] as? [String: String])
     let wallet = try #require(fields["from"])
     let number = try #require(payment["event"] as? Int)
+    let split = try #require(events.first { Self.receivers($0).count == 2 }?["event"] as? Int)
     let looks = [
       ["balance", "1"], ["balance", wallet], ["history"], ["history", wallet, "--limit", "1000"],
       ["history", "2", "--before", "\(number)", "--limit", "3"],
       ["history", "--before", "5", "--limit", "10000"], ["inspect", "1"],
-      ["inspect", "\(number)"], ["inspect", wallet], ["tail"], ["tail", "-n", "10000"], ["status"],
+      ["inspect", "\(number)"], ["inspect", "\(split)"], ["inspect", wallet], ["tail"],
+      ["tail", "-n", "10000"], ["status"],
     ]
     return looks + looks.map { $0 + ["--json"] }
+  }
+
+  /// Whom a payment went to, each with what he got.
+  private static func receivers(_ event: [String: Any]) -> [Substring] {
+    guard event["name"] as? String == "payment.completed" else { return [] }
+    return ((event["fields"] as? [String: String])?["to"] ?? "").split(separator: ", ")
+  }
+
+  @Test func `a split is shown with its receivers, and moves to each of them`() async throws {
+    try await Bed.run { bed in
+      try bed.seed()
+      let said = try bed.ledgerctl("history", "--limit", "1000", "--json").json as? [[String: Any]]
+      let split = try #require(said?.first { Self.receivers($0).count == 2 })
+      let receivers = Self.receivers(split)
+      #expect(receivers[0].hasPrefix("wallet_") && receivers[1].hasPrefix("external "))
+      let number = try #require(split["event"] as? Int)
+      let whole = try bed.ledgerctl("inspect", "\(number)", "--json").json as? [String: Any]
+      let postings = try #require(whole?["postings"] as? [[String: String]])
+      #expect(
+        postings.map { $0["credit"]?.split(separator: ":")[1] } == ["Wallet", "External", "Fees"])
+      for (receiver, posting) in zip(receivers, postings) {
+        #expect(receiver.split(separator: " ").last.map { String($0) } == posting["amount"])
+      }
+      let text = try bed.ledgerctl("inspect", "\(number)").output
+      #expect(text.contains(receivers[0]) && text.contains(receivers[1]))
+    }
   }
 
   @Test func `a person gets tables, a program gets JSON`() async throws {

@@ -48,4 +48,44 @@ import Testing
       #expect(try await scene.get("/admin/events/999999").status == 404)
     }
   }
+
+  @Test func `receivers, what they gave back and tiers are told in words`() async throws {
+    try await Scene.run(routes: PublicRoutes.all + AdminRoutes.all) { scene in
+      let (ann, bob) = (try await scene.payer("ann"), try await scene.agent("bob"))
+      let operatorKey = try scene.operatorKey
+      let paid = try await scene.post(
+        "/v1/payments",
+        #"{"from_wallet_id":"\#(ann.wallet)","amount":10,"split":[{"to_external":"a","share":1},"#
+          + #"{"to_wallet_id":"\#(bob.wallet)","share":4}]}"#, key: ann.key)
+      let refunded = try await scene.post(
+        "/v1/payments/\(paid["id"] ?? "")/refund", #"{"amount":1}"#, key: operatorKey)
+      let found = try await scene.get("/admin/events/\(paid["id"] ?? "")")
+      #expect(found.json["fields"]?["to"] == .string("external 1 2.00, \(bob.wallet) 8.00"))
+      #expect(found.list("postings").map { $0["amount"] } == ["2.00", "8.00", "0.04"])
+      let back = try await scene.get("/admin/events/\(refunded["id"] ?? "")")
+      #expect(back.json["fields"]?["from"] == .string("external 1 0.20, \(bob.wallet) 0.80"))
+      #expect(back.list("postings").map { $0["amount"] } == ["0.20", "0.80"])
+      let history = try await scene.get("/admin/wallets/\(bob.wallet)/history")
+      #expect(
+        history.list("events").map { $0.json["fields"]?["from"] }.first
+          == back.json["fields"]?["from"])
+
+      let tiers = #"[{"from":100,"flat":1,"basis_points":40},{"from":1000,"basis_points":50}]"#
+      _ = try await scene.post(
+        "/v1/fees", #"{"basis_points":40,"side":"payee","tiers":\#(tiers)}"#, key: operatorKey)
+      let last = scene.engine.head.rawValue
+      let events = try await scene.get("/admin/events?from=\(last - 1)").list("events")
+      #expect(
+        events.first?.json["fields"]?["tiers"]
+          == .string("from 100.00: 1.00 + 40 bps, from 1000.00: 50 bps"))
+      let borne = try await scene.post(
+        "/v1/payments",
+        #"{"from_wallet_id":"\#(ann.wallet)","amount":5,"split":[{"to_external":"a","share":1},"#
+          + #"{"to_wallet_id":"\#(bob.wallet)","share":4}]}"#, key: ann.key)
+      let fees = try await scene.get("/admin/events/\(borne["id"] ?? "")")
+      #expect(
+        fees.json["fields"]?["to"]
+          == .string("external 1 1.00 (fee 0.004), \(bob.wallet) 4.00 (fee 0.016)"))
+    }
+  }
 }

@@ -243,8 +243,8 @@ enum AdminRoutes {
     let text = call[event]
     let number = call.backend.ids.event(text) ?? .none
     let engine = call.backend.engine
-    let (found, body) = try await call.backend.read { () throws(LedgerFailure) in
-      (try engine.event(number), try engine.body(of: number))
+    let found = try await call.backend.read { () throws(LedgerFailure) in
+      try engine.event(number)
     }
     guard let found else {
       throw Problem(
@@ -252,7 +252,7 @@ enum AdminRoutes {
         "Send an event's number up to \(engine.head), or the id of a payment or reservation.")
     }
     let view = try await view(found, try await words(call.backend), call.backend)
-    return Answer(view.json(postingsWith: body))
+    return Answer(view.jsonWithPostings)
   }
 
   private static func views(
@@ -267,10 +267,11 @@ enum AdminRoutes {
   private static func view(
     _ event: Recorded, _ words: EventWords, _ backend: Backend
   ) async throws(Problem) -> EventView {
-    let text = try await backend.read { () throws(LedgerFailure) in
-      try backend.engine.text(of: event.number)
+    let (body, text) = try await backend.read { () throws(LedgerFailure) in
+      let engine = backend.engine
+      return (try engine.body(of: event.number), try engine.text(of: event.number))
     }
-    return EventView(event: event, words: words, text: text)
+    return EventView(event: event, body: body, words: words, text: text)
   }
 
   /// Words with every asset that the events at hand can name: ask after they were read.

@@ -4,6 +4,8 @@ import Projections
 /// An event in words, as `ledgerctl --json` says it.
 struct EventView: Sendable {
   let event: Recorded
+  /// See ``Engine/body(of:)``.
+  let body: [UInt8]
   let words: EventWords
   /// The texts beside it, field by field.
   let text: [String]?
@@ -32,8 +34,8 @@ struct EventView: Sendable {
     return members.json
   }
 
-  /// With what it moved, for which its body is needed.
-  func json(postingsWith body: [UInt8]) -> JSONValue {
+  /// With what it moved.
+  var jsonWithPostings: JSONValue {
     let lines = words.postings(of: event.event, body: body).map { line in
       var members = Members()
       members.string("debit", line.debit)
@@ -48,7 +50,7 @@ struct EventView: Sendable {
   }
 
   private func written() -> Members {
-    let facts = words.facts(event.event)
+    let facts = words.facts(event.event, body: body)
     var fields = Members()
     for (name, text) in facts.fields { fields.string(name, text) }
     var members = Members()
