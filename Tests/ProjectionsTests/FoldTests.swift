@@ -43,6 +43,65 @@ import Testing
     #expect(try world.timeline(1) == [3, 2, 1])
   }
 
+  @Test func `a split touches each of its wallets once, and each label has its part`() throws {
+    let world = try World(given: [
+      .opened(1, in: 1), .opened(2, in: 1), .opened(3, in: 1), .funded(1, 500),
+    ])
+    try world.when(.split(1, to: [.wallet(2, 60), .label(1, 25), .wallet(3, 15)], fee: 4))
+    #expect(try world.balance(1)?.available.units == 396)
+    #expect(try world.balance(2)?.available.units == 60)
+    #expect(try world.balance(3)?.available.units == 15)
+    #expect(try world.account(.external(PayeeNumber(1))) == 25)
+    #expect(try world.account(.feeIncome(.internal)) == 4)
+    #expect(try world.timeline(1) == [5, 4, 1])
+    #expect(try world.timeline(2) == [5, 2])
+    #expect(try world.timeline(3) == [5, 3])
+    #expect(try world.page(3, before: 5, limit: 9).events == [3])
+
+    try world.when(.refunded([.wallet(2, 6), .label(1, 2), .wallet(3, 2)], to: 1, fee: 1, of: 5))
+    #expect(try world.balance(1)?.available.units == 407)
+    #expect(try world.balance(2)?.available.units == 54)
+    #expect(try world.balance(3)?.available.units == 13)
+    #expect(try world.account(.external(PayeeNumber(1))) == 23)
+    #expect(try world.account(.feeIncome(.internal)) == 3)
+    #expect(try world.timeline(3) == [6, 5, 3])
+    #expect(try world.page(of: .event(EventNumber(5)), before: nil, limit: 9).events == [6])
+  }
+
+  /// Who gives nothing of a refund is not touched by it, unless something of his fee comes back.
+  @Test func `receivers who bear the fee get their parts less it, and get it back`() throws {
+    let world = try World(given: [
+      .opened(1, in: 1), .opened(2, in: 1), .opened(3, in: 1), .funded(1, 500),
+    ])
+    try world.when(
+      .split(1, to: [.wallet(2, 60, fee: 3), .wallet(3, 40, fee: 2)], fee: 5, side: .payee))
+    #expect(try world.balance(1)?.available.units == 400)
+    #expect(try world.balance(2)?.available.units == 57)
+    #expect(try world.balance(3)?.available.units == 38)
+    try world.when(
+      .refunded(
+        [.wallet(2, 1, fee: 1), .wallet(3, 0)], to: 1, fee: 1, of: 5, side: .payee))
+    #expect(try world.balance(1)?.available.units == 401)
+    #expect(try world.balance(2)?.available.units == 57)
+    #expect(try world.balance(3)?.available.units == 38)
+    #expect(try world.account(.feeIncome(.internal)) == 4)
+    #expect(try world.timeline(2) == [6, 5, 2])
+    #expect(try world.timeline(3) == [5, 3])
+  }
+
+  @Test func `the most receivers are all on their timelines`() throws {
+    let count = UInt64(Splits.countMax)
+    let world = try World(
+      given: (1...count + 1).map { .opened($0, in: 1) } + [.funded(count + 1, 5_000)])
+    try world.when(
+      .split(count + 1, to: (1...count).map { .wallet($0, Int128($0)) }, fee: 7))
+    for wallet in 1...count {
+      #expect(try world.balance(wallet)?.available.units == Int128(wallet))
+      #expect(try world.timeline(wallet) == [count + 3, wallet])
+    }
+    #expect(try world.balance(count + 1)?.available.units == 5_000 - 528 - 7)
+  }
+
   @Test func `a hold moves from available to held, and its capture and rest out of it`() throws {
     let world = try World(given: [.opened(1, in: 1), .opened(2, in: 1), .funded(1, 500)])
     try world.when(.reserved(1, to: 2, 100, fee: 4))
@@ -111,14 +170,14 @@ import Testing
 
   /// Each is an event that cannot follow: the rows before it stay.
   @Test(arguments: [
-    (event: Event.paid(1, to: .wallet(WalletNumber(2)), 498, fee: 3), what: "would be 2 + -3"),
+    (event: Happening.paid(1, to: .wallet(WalletNumber(2)), 498, fee: 3), what: "would be 2 + -3"),
     (.paid(1, to: .wallet(WalletNumber(3)), 1, fee: 0), "wallet 3 is not one in asset 1"),
     (.paid(1, to: .wallet(WalletNumber(4)), 1, fee: 0), "wallet 4 is not one in asset 1"),
     (.funded(1, .max), "would be 500 + "),
     (.opened(1, in: 1), "opened twice"),
     (.funded(0, 1), "names wallet 0"),
   ])
-  func `an event that does not fit the rows changes none`(event: Event, what: String) throws {
+  func `an event that does not fit the rows changes none`(event: Happening, what: String) throws {
     let world = try World(given: [
       .opened(1, in: 1), .opened(2, in: 1), .opened(3, in: 2), .funded(1, 500),
     ])
@@ -256,14 +315,14 @@ private struct NaiveModel {
     var asset: UInt64
   }
 
-  var history: [Event] = []
+  var history: [Happening] = []
   var assets: [UInt64: UInt64] = [:]
   var available: [UInt64: Int128] = [:]
   var accounts: [AccountInAsset: Int128] = [:]
   var timelines: [UInt64: [UInt64]] = [:]
 
   /// An event that can follow.
-  func draw(_ dice: inout Dice, walletCount: Int) -> Event {
+  func draw(_ dice: inout Dice, walletCount: Int) -> Happening {
     let opened = UInt64(assets.count)
     let mayOpen = opened < walletCount
     if opened < 2 || (mayOpen && dice.below(4) == 0) {
@@ -278,6 +337,9 @@ private struct NaiveModel {
     let amount = 1 + Int128(dice.below(Int(min(has - 5, 1 << 40))))
     let fee = Int128(dice.below(5))
     let other = 1 + UInt64(dice.below(Int(opened)))
+    if has > 100, dice.below(5) == 0 {
+      return split(wallet, asset, fee: fee, &dice, opened: Int(opened))
+    }
     guard other != wallet, assets[other] == asset, dice.below(6) > 0 else {
       let payee = PayeeNumber(1 + UInt64(dice.below(20)))
       return .paid(wallet, to: .external(payee), amount, fee: fee, in: asset)
@@ -285,10 +347,25 @@ private struct NaiveModel {
     return .paid(wallet, to: .wallet(WalletNumber(other)), amount, fee: fee, in: asset)
   }
 
-  mutating func apply(_ event: Event) {
+  /// Of at most 100 units, to labels and wallets of the asset, the fee on either side.
+  private func split(
+    _ wallet: UInt64, _ asset: UInt64, fee: Int128, _ dice: inout Dice, opened: Int
+  ) -> Happening {
+    let side = dice.below(2) == 0 ? Fees.Side.payer : .payee
+    var parts: [Splits.Part] = (1...3).map { .label($0, 2 + Int128(dice.below(9))) }
+    let others = (1...UInt64(opened)).filter { $0 != wallet && assets[$0] == asset }
+    for other in others.dropFirst(dice.below(others.count + 1)).prefix(7) {
+      parts.append(
+        .wallet(other, 2 + Int128(dice.below(7)), fee: side == .payee ? Int128(dice.below(2)) : 0))
+    }
+    let borne = parts.map(\.fee.units).reduce(0, +)
+    return .split(wallet, to: parts, fee: side == .payee ? borne : fee, side: side, in: asset)
+  }
+
+  mutating func apply(_ event: Happening) {
     history.append(event)
     let number = UInt64(history.count)
-    switch event {
+    switch event.event {
     case .wallet(.opened(let wallet, _, let asset)):
       assets[wallet.rawValue] = asset.rawValue
       timelines[wallet.rawValue, default: []].append(number)
@@ -298,17 +375,23 @@ private struct NaiveModel {
       timelines[wallet.rawValue, default: []].append(number)
     case .payment(.completed(let payment)):
       let (payer, asset) = (payment.payer.rawValue, payment.asset.rawValue)
-      available[payer, default: 0] -= payment.amount.units + payment.fee.units
+      let onTop = payment.side == .payer ? payment.fee.units : 0
+      available[payer, default: 0] -= payment.amount.units + onTop
       timelines[payer, default: []].append(number)
       let income = AccountInAsset(account: .feeIncome(.internal), asset: asset)
       if payment.fee > .zero { accounts[income, default: 0] += payment.fee.units }
-      switch payment.payee {
-      case .wallet(let payee):
-        available[payee.rawValue, default: 0] += payment.amount.units
-        timelines[payee.rawValue, default: []].append(number)
-      case .external(let payee):
-        accounts[AccountInAsset(account: .external(payee), asset: asset), default: 0] +=
-          payment.amount.units
+      var parts = [Splits.Part(amount: payment.amount, payee: payment.payee)]
+      if case .split = payment.payee { parts = Splits.Part.all(event.body.span) }
+      for part in parts {
+        let credited = part.amount.units - part.fee.units
+        switch part.payee {
+        case .wallet(let payee):
+          available[payee.rawValue, default: 0] += credited
+          timelines[payee.rawValue, default: []].append(number)
+        case .external(let payee):
+          accounts[AccountInAsset(account: .external(payee), asset: asset), default: 0] += credited
+        case .split: Issue.record("a receiver is one receiver")
+        }
       }
     default: Issue.record("not drawn: \(event)")
     }

@@ -8,31 +8,33 @@ final class World {
   private let directory: TemporaryDirectory
   private let store: DisposableStore
   private var fold = Fold(Progress(ledger: 1))
-  private var history: [Event] = []
+  private var history: [Happening] = []
 
-  init(given events: [Event]) throws {
+  init(given events: [Happening]) throws {
     directory = try TemporaryDirectory()
     store = try DisposableStore(
       directory.path, databases: Layout.names, mapByteCount: 1 << 28)
     try apply(events)
   }
 
-  func when(_ event: Event) throws { try apply([event]) }
+  func when(_ event: Happening) throws { try apply([event]) }
+
+  func when(_ event: Event) throws { try apply([Happening(event)]) }
 
   /// Applies events, and writes them.
-  func apply(_ events: [Event], from first: UInt64? = nil) throws {
+  func apply(_ events: [Happening], from first: UInt64? = nil) throws {
     try applyInMemory(events, from: first)
     try write()
   }
 
   /// Applies events without writing them; where one fails, what is not written is forgotten.
-  func applyInMemory(_ events: [Event], from first: UInt64? = nil) throws {
+  func applyInMemory(_ events: [Happening], from first: UInt64? = nil) throws {
     let first = first ?? fold.progress.position.rawValue + 1
     do throws(StorageError) {
       try store.environment.read { transaction throws(StorageError) in
         for (index, event) in events.enumerated() {
           try fold.apply(
-            EventNumber(first + UInt64(index)), event, body: Span(), transaction)
+            EventNumber(first + UInt64(index)), event.event, body: event.body.span, transaction)
         }
       }
       history += events
@@ -108,8 +110,9 @@ final class World {
     var index: Int?
     if let before, before >= 1, before <= history.count {
       var postings = Postings()
-      history[Int(before) - 1].postings(into: &postings)
-      index = Touched(history[Int(before) - 1], postings).index(of: owner)
+      let happening = history[Int(before) - 1]
+      happening.event.postings(body: happening.body.span, into: &postings)
+      index = Touched(happening.event, postings).index(of: owner)
     }
     let before = before.map { EventNumber($0) }
     let page = try look { fold, transaction throws(StorageError) in
@@ -141,65 +144,125 @@ final class World {
   func dump() throws -> [Row] { try store.dump() }
 }
 
-extension Event {
-  static func opened(_ wallet: UInt64, in asset: UInt64) -> Event {
-    .wallet(
-      .opened(
-        wallet: WalletNumber(wallet), agent: AgentNumber(1), asset: AssetNumber(asset)))
+/// An event as the log has it.
+struct Happening: Hashable, Sendable {
+  var event: Event
+  var body: [UInt8] = []
+
+  init(_ event: Event, parts: [Splits.Part] = []) {
+    self.event = event
+    for part in parts { part.append(to: &body) }
+  }
+}
+
+extension Happening {
+  static func opened(_ wallet: UInt64, in asset: UInt64) -> Happening {
+    Happening(
+      .wallet(
+        .opened(
+          wallet: WalletNumber(wallet), agent: AgentNumber(1), asset: AssetNumber(asset))))
   }
 
-  static func funded(_ wallet: UInt64, _ units: Int128, in asset: UInt64 = 1) -> Event {
-    .wallet(
-      .funded(
-        wallet: WalletNumber(wallet), amount: Amount(units: units), asset: AssetNumber(asset)))
+  static func funded(_ wallet: UInt64, _ units: Int128, in asset: UInt64 = 1) -> Happening {
+    Happening(
+      .wallet(
+        .funded(
+          wallet: WalletNumber(wallet), amount: Amount(units: units), asset: AssetNumber(asset))))
   }
 
   static func paid(
     _ payer: UInt64, to payee: Payments.Payee, _ units: Int128, fee: Int128, in asset: UInt64 = 1
-  ) -> Event {
-    .payment(
-      .completed(
-        Payments.Payment(
-          amount: Amount(units: units), fee: Amount(units: fee), payer: WalletNumber(payer),
-          payee: payee, schedule: ScheduleNumber(1), asset: AssetNumber(asset),
-          rail: .internal)))
+  ) -> Happening {
+    Happening(
+      .payment(
+        .completed(
+          Payments.Payment(
+            amount: Amount(units: units), fee: Amount(units: fee), payer: WalletNumber(payer),
+            payee: payee, schedule: ScheduleNumber(1), asset: AssetNumber(asset),
+            rail: .internal))))
   }
 
   static func reserved(
     _ payer: UInt64, to payee: UInt64, _ units: Int128, fee: Int128
-  ) -> Event {
-    .reservation(
-      .reserved(
-        Reservations.Hold(
-          amount: Amount(units: units), fee: Amount(units: fee), payer: WalletNumber(payer),
-          payee: .wallet(WalletNumber(payee)), deadline: Timestamp(nanoseconds: 9),
-          slot: ReservationSlot(1), schedule: ScheduleNumber(1), asset: AssetNumber(1),
-          purpose: .hold, isMultiple: true)))
+  ) -> Happening {
+    Happening(
+      .reservation(
+        .reserved(
+          Reservations.Hold(
+            amount: Amount(units: units), fee: Amount(units: fee), payer: WalletNumber(payer),
+            payee: .wallet(WalletNumber(payee)), deadline: Timestamp(nanoseconds: 9),
+            slot: ReservationSlot(1), schedule: ScheduleNumber(1), asset: AssetNumber(1),
+            purpose: .hold, isMultiple: true))))
   }
 
   static func captured(
     _ payer: UInt64, to payee: UInt64, _ units: Int128, fee: Int128, released: Int128,
     reservation: UInt64, isLast: Bool = true
-  ) -> Event {
-    .reservation(
-      .captured(
-        Reservations.Capture(
-          payment: Payments.Payment(
-            amount: Amount(units: units), fee: Amount(units: fee), payer: WalletNumber(payer),
-            payee: .wallet(WalletNumber(payee)), schedule: ScheduleNumber(1),
-            asset: AssetNumber(1), rail: .internal),
-          released: Amount(units: released), reservation: EventNumber(reservation),
-          slot: ReservationSlot(1), isLast: isLast)))
+  ) -> Happening {
+    Happening(
+      .reservation(
+        .captured(
+          Reservations.Capture(
+            payment: Payments.Payment(
+              amount: Amount(units: units), fee: Amount(units: fee), payer: WalletNumber(payer),
+              payee: .wallet(WalletNumber(payee)), schedule: ScheduleNumber(1),
+              asset: AssetNumber(1), rail: .internal),
+            released: Amount(units: released), reservation: EventNumber(reservation),
+            slot: ReservationSlot(1), isLast: isLast))))
   }
 
   static func refunded(
     _ payee: UInt64, to payer: UInt64, _ units: Int128, of payment: UInt64
-  ) -> Event {
-    .refund(
-      .completed(
-        Refunds.Refund(
-          amount: Amount(units: units), fee: .zero, payment: EventNumber(payment),
-          payer: WalletNumber(payer), payee: .wallet(WalletNumber(payee)), asset: AssetNumber(1),
-          rail: .internal, side: .payer)))
+  ) -> Happening {
+    Happening(
+      .refund(
+        .completed(
+          Refunds.Refund(
+            amount: Amount(units: units), fee: .zero, payment: EventNumber(payment),
+            payer: WalletNumber(payer), payee: .wallet(WalletNumber(payee)), asset: AssetNumber(1),
+            rail: .internal, side: .payer))))
+  }
+
+  /// A payment to several; each part has its amount and what it bears of the fee.
+  static func split(
+    _ payer: UInt64, to parts: [Splits.Part], fee: Int128, side: Fees.Side = .payer,
+    in asset: UInt64 = 1
+  ) -> Happening {
+    Happening(
+      .payment(
+        .completed(
+          Payments.Payment(
+            amount: parts.map(\.amount).reduce(.zero, +), fee: Amount(units: fee),
+            payer: WalletNumber(payer), payee: .split(UInt64(parts.count)),
+            schedule: ScheduleNumber(1), asset: AssetNumber(asset), rail: .internal, side: side))),
+      parts: parts)
+  }
+
+  /// What several give back of a payment, with what goes back of the fee.
+  static func refunded(
+    _ parts: [Splits.Part], to payer: UInt64, fee: Int128 = 0, of payment: UInt64,
+    side: Fees.Side = .payer, in asset: UInt64 = 1
+  ) -> Happening {
+    Happening(
+      .refund(
+        .completed(
+          Refunds.Refund(
+            amount: parts.map(\.amount).reduce(.zero, +), fee: Amount(units: fee),
+            payment: EventNumber(payment), payer: WalletNumber(payer),
+            payee: .split(UInt64(parts.count)), asset: AssetNumber(asset), rail: .internal,
+            side: side))),
+      parts: parts)
+  }
+}
+
+extension Splits.Part {
+  static func wallet(_ number: UInt64, _ units: Int128, fee: Int128 = 0) -> Splits.Part {
+    Splits.Part(
+      amount: Amount(units: units), fee: Amount(units: fee), payee: .wallet(WalletNumber(number)))
+  }
+
+  static func label(_ number: UInt64, _ units: Int128, fee: Int128 = 0) -> Splits.Part {
+    Splits.Part(
+      amount: Amount(units: units), fee: Amount(units: fee), payee: .external(PayeeNumber(number)))
   }
 }
