@@ -36,7 +36,7 @@ import Testing
 
   // MARK: - Golden
 
-  @Test(arguments: Golden.slices + Golden.flags)
+  @Test(arguments: Golden.slices + Golden.flags + Golden.withBodies)
   func `a frame has its golden bytes`(golden: Golden.Frame) throws {
     let bytes = Golden.bytes(golden.hex)
     #expect(Self.encode(golden) == bytes)
@@ -47,6 +47,20 @@ import Testing
     #expect(parts.key == golden.key)
     #expect(parts.commitment == golden.commitment)
     #expect(Array(bytes[parts.body]) == golden.body)
+  }
+
+  @Test(arguments: Golden.withBodies)
+  func `a body is checked against its event`(golden: Golden.Frame) throws {
+    try golden.event.check(golden.body.span)
+    for body in [Array(golden.body.dropLast()), golden.body + [0]] {
+      #expect(throws: StorageError.self) { try golden.event.check(body.span) }
+    }
+    guard golden.event.code != 0x0401 else { return }
+    var another = golden.body
+    another[0] ^= 1
+    for body in [another, golden.body + golden.body, []] {
+      #expect(throws: StorageError.self) { try golden.event.check(body.span) }
+    }
   }
 
   @Test func `every event has golden bytes`() {
