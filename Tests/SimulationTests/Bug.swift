@@ -108,4 +108,5 @@ enum Bug: String, CaseIterable, Sendable {
   case brokenDiskForgetsAnAnswer
   case fullDiskKeepsHalfAJob
   case failedOpeningLosesAnEvent
+  case failedSnapshotLeavesNoAnswer
 }

@@ -102,14 +102,25 @@ struct EngineSubject: Subject {
     } catch {
       guard error == .outcomeUnknown else { throw error }
     }
-    faults_disarm()
+    lift(fault)
     try await settle()
     return outcomes
   }
 
   private func arm(_ fault: DiskFault) {
+    let names =
+      switch fault.place {
+      case .log: ["log", "head.log", "daemon.lock"]
+      case .beside: ["index", "snapshots"]
+      }
+    let paths = names.map { "\(directory.path)/\($0)" }.joined(separator: ":")
     let kind = fault.isForGood ? FAULT_ERROR_FOR_GOOD : FAULT_ERROR
-    unsafe faults_arm(directory.path, kind, fault.call, fault.isFull ? ENOSPC : EIO)
+    unsafe faults_arm_joined(paths, kind, fault.call, fault.isFull ? ENOSPC : EIO)
+  }
+
+  /// Beside the log the fault stays: what is written there may be written much later.
+  private func lift(_ fault: DiskFault) {
+    if fault.place == .log { faults_disarm() }
   }
 
   /// Whoever asks waits until what was decided is durable, or hears that it never will be.
@@ -186,13 +197,13 @@ struct EngineSubject: Subject {
     engine.close()
     arm(fault)
     let result = Result { () throws(StorageError) in try Engine.open(directory.path, options) }
-    faults_disarm()
+    lift(fault)
     switch result {
     case .success(let opened):
       engine = opened
       try await settle()
     case .failure(let error):
-      guard case .call(_, fault.isFull ? ENOSPC : EIO, _) = error else {
+      guard fault.place == .log, case .call(_, fault.isFull ? ENOSPC : EIO, _) = error else {
         throw Mismatch("\(fault) of opening: \(error)")
       }
       engine = try Engine.open(directory.path, options)

@@ -41,14 +41,17 @@ struct Generator {
       let job =
         dice.isOne(in: 2)
         ? Job(requests: batch(model)) : Job(requests: [request(model)])
-      return .fault(job, fault(withinCalls: 5))
-    case .opening: return .opening(fault(withinCalls: 8))
+      // The calls of a commit: its pages, their sync, the meta page, and the record in `head.log`.
+      return .fault(job, fault(withinCalls: 4))
+    // Those of taking the lock and of a commit without a record.
+    case .opening: return .opening(fault(withinCalls: 6))
     }
   }
 
   private mutating func fault(withinCalls count: Int) -> DiskFault {
     DiskFault(
-      call: 1 + dice.below(count), isFull: dice.isOne(in: 2), isForGood: dice.isOne(in: 2))
+      place: dice.isOne(in: 3) ? .beside : .log, call: 1 + dice.below(count),
+      isFull: dice.isOne(in: 2), isForGood: dice.isOne(in: 2))
   }
 
   private mutating func anyJob(_ model: NaiveLedger) -> Job {

@@ -63,7 +63,11 @@ struct Simulation<Tested: Subject> {
     var after = model
     let expected = after.submit(job.requests, isLinked: job.isLinked, at: clock.now)
     let actual = try await subject.submit(job, during: fault)
-    if let actual { try compare(actual, expected, of: job) }
+    if let actual {
+      try compare(actual, expected, of: job)
+    } else if fault.place == .beside {
+      throw Mismatch("\(fault): there is no answer, though the log could be written")
+    }
     let next = EventNumber(UInt64(model.log.count) + 1)
     let isDone = try !subject.events(from: next).isEmpty
     guard isDone || actual == nil || after.log.count == model.log.count else {

@@ -9,15 +9,28 @@ struct Job: Sendable {
 
 /// A call that reaches the disk fails.
 struct DiskFault: Sendable, CustomStringConvertible {
-  /// Which of the calls from now on.
+  /// Whose calls are counted.
+  enum Place: Sendable {
+    /// Those on the log and the lock. Only the engine writes these, so that whenever a seed is run,
+    /// the same call fails. Afterwards the disk works again.
+    case log
+    /// Those on snapshots and runs of old keys. Another thread writes them when it comes to it, so
+    /// that any call may be the one: nothing that is compared may depend on it. The disk fails
+    /// there until the next fault.
+    case beside
+  }
+
+  var place: Place
+  /// Which of the calls from now on. Writes in a row are one: see `Faults.h`.
   var call: Int
   /// The disk is full; else it is broken.
   var isFull: Bool
-  /// All later calls fail too, until the step is over.
+  /// All later calls fail too.
   var isForGood: Bool
 
   var description: String {
-    "\(isFull ? "full" : "broken") disk at call \(call)\(isForGood ? " and later" : "")"
+    let what = "\(isFull ? "full" : "broken") disk\(place == .beside ? " beside the log" : "")"
+    return "\(what) at call \(call)\(isForGood ? " and later" : "")"
   }
 }
 
@@ -29,9 +42,9 @@ enum Step: Sendable, CustomStringConvertible {
   case restart
   /// The process ends without closing the ledger, and another opens what is on disk.
   case crash
-  /// A job is submitted while the disk fails; afterwards it works again.
+  /// A job is submitted while the disk fails.
   case fault(Job, DiskFault)
-  /// The ledger is closed, and the disk fails while it is opened; afterwards it works again.
+  /// The ledger is closed, and the disk fails while it is opened.
   case opening(DiskFault)
 
   var commandCount: Int {

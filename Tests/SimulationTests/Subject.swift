@@ -4,8 +4,7 @@
 protocol Subject {
   /// Submits the jobs one behind the other; the outcomes of each, in order.
   mutating func submit(_ jobs: [Job]) async throws -> [[Outcome]]
-  /// Submits one job while the disk fails, and has it work again; nil where the outcome is unknown
-  /// or nothing was begun.
+  /// Submits one job while the disk fails; nil where the outcome is unknown or nothing was begun.
   mutating func submit(_ job: Job, during fault: DiskFault) async throws -> [Outcome]?
   /// Fires the timers that are due, as the engine does where it has nothing else to do.
   mutating func tick() async throws
@@ -37,7 +36,8 @@ struct NaiveSubject: Subject {
   /// A ledger without a disk has no faults of it, but for its bugs.
   mutating func submit(_ job: Job, during fault: DiskFault) -> [Outcome]? {
     let before = ledger
-    if ledger.bug == .fullDiskKeepsHalfAJob, fault.isFull {
+    if ledger.bug == .failedSnapshotLeavesNoAnswer, fault.place == .beside { return nil }
+    if ledger.bug == .fullDiskKeepsHalfAJob, fault.isFull, fault.place == .log {
       let half = Job(requests: Array(job.requests.prefix(job.requests.count / 2)))
       _ = submit([half])
       return nil

@@ -1,7 +1,7 @@
 // The system calls by which a ledger reaches its disk, with a fault at the n-th of them.
 //
 // A program that links this has its own pwrite, writev and so on, which LMDB then calls too. They
-// count calls on files below one directory and pass them on, until the armed one.
+// count calls on some files, whichever thread makes them, and pass them on, until the armed one.
 #pragma once
 
 enum fault {
@@ -17,12 +17,16 @@ enum fault {
   FAULT_SLOW,
 };
 
-// Counts from 1 again, on files whose path begins with `directory`. `error` is an errno,
-// unless the fault says otherwise.
-void faults_arm(const char *directory, enum fault fault, long at, int error);
+// Counts from 1 again, on files whose path begins with one of `paths`, which have ':' in between.
+// `error` is an errno, unless the fault says otherwise.
+void faults_arm(const char *paths, enum fault fault, long at, int error);
+
+// The same, but writes to one file in a row count as one call: LMDB writes a commit's pages in as
+// many as they lie apart, which differs from run to run.
+void faults_arm_joined(const char *paths, enum fault fault, long at, int error);
 
 // Writes down every counted call, with what it writes, in the file `trace`: see Faults.c.
-void faults_record(const char *directory, const char *trace);
+void faults_record(const char *paths, const char *trace);
 
 // Writes down that event `number` was answered.
 void faults_answered(long number);
