@@ -18,6 +18,8 @@ public enum Command: Hashable, Sendable {
   case refund(Refunds.Command)
   /// What an operator stops.
   case pause(Pauses.Command)
+  /// Payments that a party says were wrong.
+  case dispute(Disputes.Command)
 
   /// Which command this is: part of an idempotency key's scope and of a recorded refusal.
   public var operation: Operation {
@@ -41,6 +43,11 @@ public enum Command: Hashable, Sendable {
     case .refund(.refund): .refund
     case .pause(.pause): .pause
     case .pause(.resume): .resume
+    case .dispute(.open): .openDispute
+    case .dispute(.submitEvidence): .submitEvidence
+    case .dispute(.withdraw): .withdrawDispute
+    case .dispute(.review): .reviewDispute
+    case .dispute(.resolve): .resolveDispute
     }
   }
 
@@ -51,7 +58,9 @@ public enum Command: Hashable, Sendable {
     switch self {
     case .identity, .wallet, .payment, .fee, .pause, .reservation(.reserve): .none
     case .reservation(.capture(let number, _, _)), .reservation(.release(let number)),
-      .refund(.refund(let number, _)):
+      .refund(.refund(let number, _)), .dispute(.open(let number, _, _)),
+      .dispute(.submitEvidence(let number, _)), .dispute(.withdraw(let number)),
+      .dispute(.review(let number)), .dispute(.resolve(let number, _)):
       number
     }
   }
@@ -64,10 +73,12 @@ extension Command {
   var isBeginning: Bool {
     switch self {
     case .identity(.revoke), .wallet(.freeze), .wallet(.unfreeze), .wallet(.close),
-      .wallet(.reopen), .reservation(.capture), .reservation(.release), .refund, .pause:
+      .wallet(.reopen), .reservation(.capture), .reservation(.release), .refund, .pause,
+      .dispute(.withdraw), .dispute(.review), .dispute(.resolve):
       false
     case .identity(.registerAgent), .identity(.registerOperator), .identity(.issue),
-      .wallet(.open), .wallet(.fund), .wallet(.addAsset), .payment, .fee, .reservation(.reserve):
+      .wallet(.open), .wallet(.fund), .wallet(.addAsset), .payment, .fee, .reservation(.reserve),
+      .dispute(.open), .dispute(.submitEvidence):
       true
     }
   }
@@ -113,6 +124,16 @@ public enum Operation: UInt16, Hashable, Sendable, CaseIterable {
   case pause = 0x0701
   /// ``Pauses/Command/resume(_:)``
   case resume = 0x0702
+  /// ``Disputes/Command/open(_:reason:within:)``
+  case openDispute = 0x0801
+  /// ``Disputes/Command/submitEvidence(_:_:)``
+  case submitEvidence = 0x0802
+  /// ``Disputes/Command/withdraw(_:)``
+  case withdrawDispute = 0x0803
+  /// ``Disputes/Command/review(_:)``
+  case reviewDispute = 0x0804
+  /// ``Disputes/Command/resolve(_:_:)``
+  case resolveDispute = 0x0805
 }
 
 /// What happened. A closed enum of enums without reference-counted payloads, so that the hot path
@@ -136,6 +157,10 @@ public enum Event: Hashable, Sendable {
   case refund(Refunds.Event)
   /// What an operator stopped.
   case pause(Pauses.Event)
+  /// Payments that a party says were wrong.
+  case dispute(Disputes.Event)
+  /// What is owed because a disputed payment was no longer there.
+  case receivable(Receivables.Event)
 
   /// What the event moves in the double-entry ledger: a function of the event and its body alone
   /// (`design.md` 4.4, rules in `accounting.md` 4).
@@ -150,6 +175,8 @@ public enum Event: Hashable, Sendable {
     case .reservation(let event): Reservations.postings(event, into: &postings)
     case .refund(let event): Refunds.postings(event, body: body, into: &postings)
     case .pause(let event): Pauses.postings(event, into: &postings)
+    case .dispute(let event): Disputes.postings(event, body: body, into: &postings)
+    case .receivable(let event): Receivables.postings(event, into: &postings)
     }
   }
 }
@@ -176,6 +203,8 @@ public struct Ledger: ~Copyable {
   var reservations: Reservations.State
   var refunds: Refunds.State
   var pauses: Pauses.State
+  var disputes: Disputes.State
+  var receivables: Receivables.State
   var timers: Timers
 
   /// Nothing happened yet.
@@ -189,6 +218,8 @@ public struct Ledger: ~Copyable {
     reservations = Reservations.State(undo: undo)
     refunds = Refunds.State(undo: undo)
     pauses = Pauses.State(undo: undo)
+    disputes = Disputes.State(undo: undo)
+    receivables = Receivables.State(undo: undo)
     timers = Timers(undo: undo)
   }
 
@@ -219,6 +250,9 @@ public struct Ledger: ~Copyable {
         command, by: actor, about: named, body: namedBody, self, into: &decision)
     case .pause(let command):
       try Pauses.decide(command, by: actor, self, into: &decision)
+    case .dispute(let command):
+      try Disputes.decide(
+        command, by: actor, about: named, body: namedBody, self, at: now, into: &decision)
     }
   }
 
@@ -238,6 +272,8 @@ public struct Ledger: ~Copyable {
     case .refund(let event):
       Refunds.evolve(&refunds, &payments, &wallets, event, header, body: body)
     case .pause(let event): Pauses.evolve(&pauses, event)
+    case .dispute(let event): Disputes.evolve(&self, event, header, body: body)
+    case .receivable(let event): Receivables.evolve(&receivables, &disputes, &wallets, event)
     }
   }
 
@@ -251,15 +287,17 @@ public struct Ledger: ~Copyable {
     }
   }
 
-  /// Makes room for `events` more events, so that a linked unit moves no memory.
-  mutating func reserve(_ events: Int) {
+  /// Makes room for `events` more events of so many commands, so that a linked unit moves no memory.
+  mutating func reserve(_ events: Int, commands: Int) {
     identity.reserve(events)
     wallets.reserve(events)
     payments.reserve(events)
-    fees.reserve(events)
+    fees.reserve(events, tiers: commands * Fees.tierCountMax)
     reservations.reserve(events)
-    refunds.reserve(events)
+    refunds.reserve(events, parts: commands * Splits.countMax)
     pauses.reserve(events)
+    disputes.reserve(events, claims: commands * Splits.countMax)
+    receivables.reserve(commands * Splits.countMax)
     timers.reserve(events)
   }
 
@@ -271,7 +309,7 @@ public struct Ledger: ~Copyable {
       .reservation(.reserve(let from, let to, _, _, _, _)):
       wallets.wallets.prefetch(from)
       if case .wallet(let number) = to { wallets.wallets.prefetch(number) }
-    case .identity, .wallet, .fee, .reservation, .refund, .pause: break
+    case .identity, .wallet, .fee, .reservation, .refund, .pause, .dispute: break
     }
   }
 
@@ -287,6 +325,8 @@ public struct Ledger: ~Copyable {
     try reservations.withBytes(body)
     try refunds.withBytes(body)
     try pauses.withBytes(body)
+    try disputes.withBytes(body)
+    try receivables.withBytes(body)
     try timers.withBytes(body)
   }
 
@@ -301,6 +341,8 @@ public struct Ledger: ~Copyable {
     try reservations.load(from: &source)
     try refunds.load(from: &source)
     try pauses.load(from: &source)
+    try disputes.load(from: &source)
+    try receivables.load(from: &source)
     try timers.load(from: &source)
   }
 
@@ -311,6 +353,8 @@ public struct Ledger: ~Copyable {
     payments.rebuildIndexes()
     refunds.rebuildIndexes()
     pauses.rebuildIndexes()
+    disputes.rebuildIndexes()
+    receivables.rebuildIndexes()
   }
 
   /// The number of this arrangement of the state. Raised whenever a table is added, or a row of one

@@ -53,7 +53,7 @@ struct Balances: ~Copyable, Sendable {
       try move(number, WalletRows.Column.available, posting.asset, units, account)
     case .walletHeld(let number):
       try move(number, WalletRows.Column.held, posting.asset, units, account)
-    case .faucet, .external, .feeIncome, .suspense, .dust:
+    case .faucet, .external, .feeIncome, .suspense, .dust, .disputeHold, .receivable:
       let place = try accounts.row(account.rowKey(in: posting.asset), transaction)
       let new = try Self.sum(accounts.amount(at: place), units, account)
       accounts.setAmount(new, at: place)
@@ -154,6 +154,8 @@ extension Account {
     case .external(let payee): Self.rowKey(3, asset, payee.rawValue)
     case .suspense(let agent): Self.rowKey(4, asset, agent.rawValue)
     case .dust: Self.rowKey(5, asset, 0)
+    case .disputeHold(let dispute): Self.rowKey(6, asset, dispute.rawValue)
+    case .receivable(let dispute): Self.rowKey(7, asset, dispute.rawValue)
     case .walletAvailable, .walletHeld: preconditionFailure("wallets have rows of their own")
     }
   }
@@ -175,6 +177,8 @@ extension Account {
     case 3: return (.external(PayeeNumber(number)), asset)
     case 4: return (.suspense(AgentNumber(number)), asset)
     case 5: return number == 0 ? (.dust, asset) : nil
+    case 6: return (.disputeHold(EventNumber(number)), asset)
+    case 7: return (.receivable(EventNumber(number)), asset)
     default: return nil  // not ours: a number from the disk
     }
   }

@@ -29,6 +29,8 @@ package struct EventWords: Sendable {
     case .reservation(let event): facts(event)
     case .refund(let event): facts(event, body)
     case .pause(let event): facts(event)
+    case .dispute(let event): facts(event)
+    case .receivable(let event): facts(event)
     }
   }
 
@@ -228,6 +230,48 @@ package struct EventWords: Sendable {
     }
   }
 
+  private func facts(_ event: Disputes.Event) -> Facts {
+    switch event {
+    case .opened(let opening):
+      (
+        "dispute.opened",
+        [
+          "dispute": dispute(opening.dispute),
+          "payment": ids.text(.payment, opening.payment.rawValue),
+          "by": "\(opening.party)", "reason": "\(opening.reason)",
+          "amount": text(opening.principal, opening.asset), "asset": code(opening.asset),
+        ]
+      )
+    case .evidenceSubmitted(let number, _, let evidence):
+      ("dispute.evidence_submitted", ["dispute": dispute(number), "type": "\(evidence)"])
+    case .reviewed(let number, _): ("dispute.under_review", ["dispute": dispute(number)])
+    case .withdrawn(let end): ("dispute.withdrawn", fields(end))
+    case .denied(let end): ("dispute.resolved_denied", fields(end))
+    case .refunded(let end): ("dispute.resolved_refunded", fields(end))
+    }
+  }
+
+  private func fields(_ end: Disputes.End) -> KeyValuePairs<String, String> {
+    [
+      "dispute": dispute(end.dispute), "payment": ids.text(.payment, end.payment.rawValue),
+      "held": text(end.held, end.asset), "asset": code(end.asset),
+    ]
+  }
+
+  private func facts(_ event: Receivables.Event) -> Facts {
+    switch event {
+    case .netted(let netting):
+      (
+        "receivable.netted",
+        [
+          "dispute": dispute(netting.dispute),
+          "receivable": text(netting.receivable, netting.asset),
+          "uncovered": text(netting.uncovered, netting.asset), "asset": code(netting.asset),
+        ]
+      )
+    }
+  }
+
   // MARK: - Postings
 
   /// One posting in words.
@@ -263,6 +307,8 @@ package struct EventWords: Sendable {
     case .walletHeld(let wallet): "Liabilities:Wallet:\(self.wallet(wallet)):Held"
     case .suspense(let agent): "Liabilities:Suspense:\(ids.text(.agent, agent.rawValue))"
     case .dust: "Income:Dust"
+    case .disputeHold(let dispute): "Liabilities:DisputeHold:\(self.dispute(dispute))"
+    case .receivable(let dispute): "Assets:Receivable:\(self.dispute(dispute))"
     }
   }
 
@@ -290,6 +336,8 @@ package struct EventWords: Sendable {
   private func wallet(_ number: WalletNumber) -> String { ids.text(.wallet, number.rawValue) }
 
   private func reservation(_ made: EventNumber) -> String { ids.text(.reservation, made.rawValue) }
+
+  private func dispute(_ made: EventNumber) -> String { ids.text(.dispute, made.rawValue) }
 
   private func scope(_ scope: Pauses.Scope) -> String {
     switch scope {

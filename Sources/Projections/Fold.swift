@@ -45,7 +45,7 @@ struct Fold: ~Copyable, Sendable {
     for index in 0..<postings.count {
       try balances.post(postings[index], &wallets, transaction)
     }
-    let touched = Touched(event, postings)
+    let touched = Touched(event, body: body, postings)
     for index in 0..<touched.count {
       let place = try wallets.place(of: touched[index], transaction) + WalletRows.Column.newest
       wallets.rows[place] = try timelines.add(number, after: wallets.rows[place], transaction)
@@ -225,7 +225,7 @@ extension Fold {
       }
       if case .walletHeld = account { return balance.held }
       return balance.available
-    case .faucet, .external, .feeIncome, .suspense, .dust:
+    case .faucet, .external, .feeIncome, .suspense, .dust, .disputeHold, .receivable:
       return try balances.balance(of: account, in: asset, transaction)
     }
   }

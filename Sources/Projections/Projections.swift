@@ -173,7 +173,7 @@ public final class Projections: Sendable {
     guard limit > 0 else { return TimelinePage(events: [], next: nil) }
     var index: Int?
     if let before, let event = try event(before) {
-      index = Touched(event.event, try postings(of: event)).index(of: owner)
+      index = try touched(by: event).index(of: owner)
     }
     let beginning = try await look { [index] fold, transaction throws(StorageError) in
       try fold.timeline(of: owner, before: before, index: index, limit: limit, transaction)
@@ -201,15 +201,15 @@ public final class Projections: Sendable {
     }
   }
 
-  private func postings(of event: Recorded) throws(ProjectionFailure) -> Postings {
-    var postings = Postings()
+  private func touched(by event: Recorded) throws(ProjectionFailure) -> Touched {
     do throws(LedgerFailure) {
       let body = try engine.body(of: event.number)
+      var postings = Postings()
       event.event.postings(body: body.span, into: &postings)
+      return Touched(event.event, body: body.span, postings)
     } catch {
       throw ProjectionFailure(error)
     }
-    return postings
   }
 
   /// Runs `body` on the rows, once everything that is durable now is in them.

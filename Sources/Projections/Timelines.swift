@@ -129,10 +129,16 @@ struct Touched {
   private(set) var count = 0
 
   /// Of an event with its postings.
-  init(_ event: borrowing Event, _ postings: borrowing Postings) {
+  init(_ event: borrowing Event, body: Span<UInt8>, _ postings: borrowing Postings) {
     subject = event.subject
     if let (wallet, _) = event.openedWallet { add(wallet) }
     if let wallet = event.changedWallet { add(wallet) }
+    // Whoever is disputed, also where nothing was there to be held.
+    if event.listsParties {
+      for claim in Disputes.Claim.all(body) {
+        if case .wallet(let wallet) = claim.payee { add(wallet) }
+      }
+    }
     for index in 0..<postings.count {
       let posting = postings[index]
       add(posting.debit)
@@ -156,7 +162,7 @@ struct Touched {
   private mutating func add(_ account: Account) {
     switch account {
     case .walletAvailable(let wallet), .walletHeld(let wallet): add(wallet)
-    case .faucet, .external, .feeIncome, .suspense, .dust: break
+    case .faucet, .external, .feeIncome, .suspense, .dust, .disputeHold, .receivable: break
     }
   }
 
@@ -172,7 +178,9 @@ extension Event {
   var openedWallet: (WalletNumber, AssetNumber)? {
     switch self {
     case .wallet(.opened(let wallet, _, let asset)): (wallet, asset)
-    case .wallet, .identity, .genesis, .refusal, .payment, .fee, .reservation, .refund, .pause: nil
+    case .wallet, .identity, .genesis, .refusal, .payment, .fee, .reservation, .refund, .pause,
+      .dispute, .receivable:
+      nil
     }
   }
 
@@ -183,10 +191,16 @@ extension Event {
     case .wallet(.frozen(let wallet)), .wallet(.unfrozen(let wallet)),
       .wallet(.closed(let wallet, _, _, _)), .wallet(.reopened(let wallet, _, _, _)):
       wallet
+    case .dispute(.opened(let opening)): opening.payer
     case .wallet(.opened), .wallet(.funded), .wallet(.assetAdded), .wallet(.setAside), .identity,
-      .genesis, .refusal, .payment, .fee, .reservation, .refund, .pause:
+      .genesis, .refusal, .payment, .fee, .reservation, .refund, .pause, .dispute, .receivable:
       nil
     }
+  }
+
+  /// Whether its body lists the wallets it concerns, also where nothing moves there.
+  var listsParties: Bool {
+    if case .dispute(.opened) = self { true } else { false }
   }
 
   /// The earlier event that it is about.
@@ -195,6 +209,12 @@ extension Event {
     case .reservation(.captured(let capture)): capture.reservation
     case .reservation(.released(let end)), .reservation(.expired(let end, _)): end.reservation
     case .refund(.completed(let refund)): refund.payment
+    case .dispute(.opened(let opening)): opening.payment
+    case .dispute(.evidenceSubmitted(let dispute, _, _)), .dispute(.reviewed(let dispute, _)):
+      dispute
+    case .dispute(.withdrawn(let end)), .dispute(.denied(let end)), .dispute(.refunded(let end)):
+      end.dispute
+    case .receivable(.netted(let netting)): netting.dispute
     case .reservation(.reserved), .wallet, .identity, .genesis, .refusal, .payment, .fee, .pause:
       nil
     }

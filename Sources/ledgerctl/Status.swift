@@ -31,6 +31,7 @@ struct Status: LedgerCommand {
         ["wallets", "\(counts.wallets)"],
         ["payees", "\(counts.payees)"],
         ["reservations", "\(counts.reservations) open"],
+        ["disputes", "\(counts.disputes) undecided, \(counts.debts) debts"],
         ["paused", counts.pauses == 0 ? "nothing" : "\(counts.pauses); see GET /v1/pauses"],
         ["timers", "\(counts.timers)"],
         ["fees", "schedule \(counts.feeSchedule)"],

@@ -49,7 +49,16 @@ struct Backend: Sendable {
   func submit(
     _ request: Request, asset: Asset? = nil
   ) async throws(Problem) -> (event: Recorded, isReplay: Bool) {
-    try Self.event(of: try await outcome(of: request), asset: asset)
+    let outcome = try await outcome(of: request)
+    do throws(Problem) {
+      return try Self.event(of: outcome, asset: asset)
+    } catch {
+      var problem = error
+      if let about = outcome.refusal?.about, about.isSome {
+        problem.disputeId = ids.text(.dispute, about.rawValue)
+      }
+      throw problem
+    }
   }
 
   /// Submits a command and answers what became of it; throws where nobody knows.

@@ -29,6 +29,8 @@ struct Ledgerd: AsyncParsableCommand {
   var livemode: String?
   @Option(help: "The most that the faucet gives at once, in whole units. (default: 1000000)")
   var fundingCap: String?
+  @Option(help: "How many days a payment can be disputed. (default: 30)")
+  var disputeWindow: String?
   @Option(help: "Connections at once on the port; more wait to be accepted. (default: 900)")
   var maxConnections: String?
   @Option(help: "trace, debug, info, notice, warning, error or critical. (default: warning)")
@@ -61,6 +63,7 @@ struct Ledgerd: AsyncParsableCommand {
     case .hosting: hosting
     case .livemode: livemode
     case .fundingCap: fundingCap
+    case .disputeWindow: disputeWindow
     case .maxConnections: maxConnections
     case .logLevel: logLevel
     case .masterKeyFile: masterKeyFile

@@ -10,6 +10,7 @@ enum Setting: String, CaseIterable, Sendable {
   case hosting
   case livemode
   case fundingCap = "funding_cap"
+  case disputeWindow = "dispute_window"
   case maxConnections = "max_connections"
   case logLevel = "log_level"
   case masterKeyFile = "master_key_file"
@@ -31,6 +32,7 @@ enum Setting: String, CaseIterable, Sendable {
     case .hosting: Settings.Hosting.local.rawValue
     case .livemode: "test"
     case .fundingCap: "1000000"
+    case .disputeWindow: "30"
     case .maxConnections: "900"
     case .logLevel: "warning"
     case .acceptClock: "false"
@@ -51,6 +53,8 @@ struct Settings: Sendable, Equatable {
   var isLive: Bool
   /// The most that the faucet gives at once, in whole units of the currency.
   var fundingCap: Int
+  /// How many days a payment can be disputed.
+  var disputeWindow: Int
   var maxConnections: Int
   var logLevel: String
   var masterKeyFile: String?
@@ -202,6 +206,7 @@ extension Settings {
     hosting = try choice(.hosting, ["local": .local, "hosted": .hosted])
     isLive = try choice(.livemode, ["test": false, "live": true])
     fundingCap = try whole(.fundingCap, 0...999_999_999_999)
+    disputeWindow = try whole(.disputeWindow, 0...3_650)
     maxConnections = try whole(.maxConnections, 1...1_000_000)
     let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
     logLevel = try choice(

@@ -59,7 +59,7 @@ import Testing
     #expect(try Self.table("### Rejections") == Dictionary(uniqueKeysWithValues: names))
   }
 
-  @Test func `the page lists every role, credential kind, rail and purpose`() throws {
+  @Test func `the page lists every role, credential kind, rail, purpose and reason`() throws {
     #expect(
       try Self.table("### Roles")
         == Dictionary(
@@ -80,6 +80,10 @@ import Testing
           uniqueKeysWithValues: Reservations.Purpose.allCases.map {
             (String($0.rawValue), "\($0)")
           }))
+    #expect(
+      try Self.table("### Reasons of disputes")
+        == Dictionary(
+          uniqueKeysWithValues: Disputes.Reason.allCases.map { (String($0.rawValue), "\($0)") }))
   }
 
   @Test func `the page states the sizes that the code has`() throws {

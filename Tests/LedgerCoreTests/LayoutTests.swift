@@ -53,6 +53,13 @@ import Testing
     expectDense(Refunds.State.Row(payment: .none))
     expectDense(Refunds.State.PartRow())
     expectDense(Pauses.State.Row(kind: 0, number: 0))
+    expectDense(Disputes.State.Row(made: .none, payment: .none, party: 0))
+    expectDense(Disputes.State.ClaimRow(held: 0, payee: 0, kind: 0))
+    expectDense(Disputes.State.History(payment: .none, dispute: .none, slot: .none))
+    expectDense(
+      Receivables.State.Debt(
+        receivable: 0, uncovered: 0, dispute: .none, claim: .none, payer: .none, debtor: .none))
+    expectDense(Receivables.State.Debtor(agent: .none, asset: .none))
     expectDense(Genesis.State.Row(ledger: 0, livemode: 0))
     expectDense(Timers.Slot(deadline: 0, order: 0, kind: 0, subject: 0, place: 0))
   }
@@ -64,7 +71,8 @@ import Testing
     #expect(Ledger.layout == 3)
     #expect(
       rows == [
-        32, 16, 48, 16, 32, 64, 32, 8, 32, 64, 80, 48, 8, 112, 8, 48, 32, 24, 8, 40, 8, 8,
+        32, 16, 48, 16, 32, 64, 32, 8, 32, 64, 80, 48, 8, 112, 8, 48, 32, 24, 8, 64, 8, 64, 8, 32, 96,
+        8, 32, 40, 8, 8,
       ])
   }
 

@@ -52,8 +52,9 @@ import Testing
       .agentNameTaken, .credentialTaken, .assetExists, .fundingCapExceeded, .insufficientFunds,
       .scheduleInPast, .walletFrozen, .walletClosed, .walletOpen, .walletInUse, .walletNotEmpty,
       .payeeClosed, .feeTakesAll, .reservationEnded, .captureExceedsHold, .tooManyCaptures,
-      .refundExceedsPayment,
-      .alreadySettled, .alreadyPaused, .notPaused,
+      .refundExceedsPayment, .alreadySettled, .alreadyPaused, .notPaused, .duplicateDispute,
+      .disputeWindowPassed, .nothingToDispute, .disputeEnded, .disputeUnderReview,
+      .disputeNotReviewed, .paymentDisputed, .tooMuchEvidence, .walletInDispute,
     ]
     #expect(reason.isRecorded == recorded.contains(reason))
     let refusal = Refusal(reason)

@@ -37,7 +37,7 @@ enum Samples {
   }
 
   static func event(_ random: inout SplitMix64) -> Event {
-    switch random.below(9) {
+    switch random.below(11) {
     case 0:
       .genesis(
         .opened(
@@ -49,18 +49,60 @@ enum Samples {
     case 5: .reservation(reservation(&random))
     case 6: .refund(refund(&random))
     case 7: .pause(pause(&random))
+    case 8: .dispute(dispute(&random))
+    case 9: .receivable(receivable(&random))
     default: .fee(fee(&random))  // not ours: a random number
     }
   }
 
   private static func refusal(_ random: inout SplitMix64) -> Refusals.Event {
-    .recorded(
+    let reason = Rejection.allCases[random.below(Rejection.allCases.count)]
+    return .recorded(
       Refusal(
-        Rejection.allCases[random.below(Rejection.allCases.count)], limit: random.amount(),
-        used: random.amount(), asked: Amount(units: Int128(truncatingIfNeeded: random.wide())),
+        reason, limit: random.amount(), used: random.amount(),
+        asked: Amount(units: Int128(truncatingIfNeeded: random.wide())),
         rule: UInt32(truncatingIfNeeded: random.next()),
-        ruleVersion: UInt32(truncatingIfNeeded: random.next())),
+        ruleVersion: UInt32(truncatingIfNeeded: random.next()),
+        about: reason.isAboutEvent ? number(&random) : .none),
       operation: Operation.allCases[random.below(Operation.allCases.count)])
+  }
+
+  private static func dispute(_ random: inout SplitMix64) -> Disputes.Event {
+    switch random.below(6) {
+    case 0:
+      .opened(
+        Disputes.Opening(
+          principal: random.amount(), payment: number(&random), dispute: number(&random),
+          payer: number(&random), slot: number(&random), asset: number(&random),
+          reason: Disputes.Reason.allCases[random.below(Disputes.Reason.allCases.count)],
+          party: Disputes.Party.allCases[random.below(2)]))
+    case 1:
+      .evidenceSubmitted(
+        dispute: number(&random), slot: number(&random),
+        Disputes.Evidence.allCases[random.below(3)])
+    case 2: .reviewed(dispute: number(&random), slot: number(&random))
+    case 3: .withdrawn(disputeEnd(&random))
+    case 4: .denied(disputeEnd(&random))
+    default: .refunded(disputeEnd(&random))  // not ours: a random number
+    }
+  }
+
+  private static func disputeEnd(_ random: inout SplitMix64) -> Disputes.End {
+    Disputes.End(
+      held: random.amount(), payment: number(&random), dispute: number(&random),
+      payer: number(&random), slot: number(&random), asset: number(&random))
+  }
+
+  private static func receivable(_ random: inout SplitMix64) -> Receivables.Event {
+    let destinations: [Receivables.Destination] = [
+      .hold, .wallet(number(&random)), .suspense(number(&random)),
+    ]
+    return .netted(
+      Receivables.Netting(
+        receivable: random.amount(), uncovered: random.amount(), dispute: number(&random),
+        source: random.below(2) == 0 ? .wallet(number(&random)) : .suspense(number(&random)),
+        destination: destinations[random.below(3)], slot: number(&random),
+        asset: number(&random)))
   }
 
   private static func identity(_ random: inout SplitMix64) -> Identity.Event {

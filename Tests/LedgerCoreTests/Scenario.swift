@@ -122,6 +122,7 @@ func expect(
   var decision = Decision()
   let named = Scenario.named(command, Scenario.history(given))
   let namedBody = bodies[command.named] ?? []
+  decision.removeAll(first: EventNumber(UInt64(Scenario.history(given).count + 1)))
   do throws(Refusal) {
     try ledger.decide(
       command, body: asked.span, by: actor, about: named, namedBody: namedBody.span, at: now,
@@ -178,6 +179,7 @@ func refusal(
   var decision = Decision()
   let named = Scenario.named(command, Scenario.history(given))
   let namedBody = bodies[command.named] ?? []
+  decision.removeAll(first: EventNumber(UInt64(Scenario.history(given).count + 1)))
   do throws(Refusal) {
     try ledger.decide(
       command, body: asked.span, by: actor, about: named, namedBody: namedBody.span, at: now,
@@ -223,6 +225,12 @@ func expectBooksAgree(
     let row = ledger.wallets.suspenses[Number(raw)]
     #expect(
       row.balance == books.balance(.suspense(row.agent), row.asset), "agent \(row.agent)",
+      sourceLocation: sourceLocation)
+  }
+  for (account, expected) in ledger.disputeBalances {
+    let posted = [Scenario.usd, Scenario.usdc].map { books.balance(account, $0) }
+    #expect(
+      posted.reduce(0, +) == expected && expected >= 0, "\(account)",
       sourceLocation: sourceLocation)
   }
   for number in 1..<ledger.payments.payees.next.rawValue {

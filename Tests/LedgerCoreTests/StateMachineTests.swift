@@ -33,7 +33,7 @@ import Testing
     let page = try Self.page.get()
     for table in [
       Self.table(Wallets.Status.after), Self.table(Reservations.Status.after),
-      Self.table(Payments.Status.after),
+      Self.table(Payments.Status.after), Self.table(Disputes.Status.after),
     ] {
       #expect(page.contains(table), "the page lacks\n\(table)")
     }
@@ -46,6 +46,10 @@ import Testing
       Self.reached(from: .open, Reservations.Status.after) == Reservations.Status.allCases.count)
     #expect(
       Self.reached(from: .completed, Payments.Status.after) == Payments.Status.allCases.count)
+    #expect(Self.reached(from: .open, Disputes.Status.after) == Disputes.Status.allCases.count)
+    for status in [Disputes.Status.resolvedRefunded, .resolvedDenied, .withdrawn] {
+      #expect(Disputes.Step.allCases.allSatisfy { status.after($0) == nil })
+    }
     for status in [Reservations.Status.captured, .released, .expired] {
       #expect(Reservations.Step.allCases.allSatisfy { status.after($0) == nil })
     }

@@ -123,7 +123,7 @@ import Testing
     var counts: Set<String> = []
     for _ in 0..<200 {
       let (before, began) = (ledger.bytes, number)
-      ledger.reserve(64 * Decision.eventCountMax)
+      ledger.reserve(4_096, commands: 64)
       ledger.undo.begin()
       for _ in 0..<(1 + random.below(64)) {
         let (command, body) = command(&random, past)
@@ -140,7 +140,11 @@ import Testing
       expectBooksAgree(ledger, books(given, past))
     }
     // Of each kind of event that changes rows for what is open, one was undone or kept at least.
-    for code in [0x0204, 0x0206, 0x0207, 0x0501, 0x0502, 0x0503, 0x0601, 0x0701, 0x0702] {
+    let codes: [UInt16] = [
+      0x0204, 0x0206, 0x0207, 0x0501, 0x0502, 0x0503, 0x0601, 0x0701, 0x0702, 0x0801, 0x0803,
+      0x0804, 0x0805, 0x0806, 0x0901,
+    ]
+    for code in codes {
       #expect(counts.contains("\(code)"), "no event of code \(code) was seen")
     }
     for name in ["split", "refund of a split", "tiers"] {
@@ -158,7 +162,7 @@ import Testing
     _ command: Command, _ body: [UInt8], to ledger: inout Ledger, _ decision: inout Decision,
     _ number: inout UInt64, _ past: inout Past
   ) {
-    decision.removeAll()
+    decision.removeAll(first: EventNumber(number))
     let now = Timestamp(nanoseconds: number * 1_000_000_000)
     let named = past.events.first { $0.number == command.named }
     let namedBody = past.bodies[command.named] ?? []
@@ -169,6 +173,7 @@ import Testing
     } catch {
       return
     }
+    var credits = Credits()
     for index in 0..<decision.count {
       let header = Header(
         number: EventNumber(number),
@@ -177,6 +182,18 @@ import Testing
       ledger.evolve(decision[index], header, body: body.span)
       past.events.append(Recorded(header: header, event: decision[index]))
       past.bodies[header.number] = body
+      number += 1
+      if !ledger.receivables.isEmpty {
+        credits.note(decision[index], body: body.span, ledger)
+      }
+    }
+    while let event = credits.netting(ledger) {
+      let header = Header(
+        number: EventNumber(number), time: Timestamp(nanoseconds: number * 1_000_000_000),
+        actor: .ledger)
+      ledger.evolve(event, header, body: Span())
+      credits.note(event, body: Span(), ledger)
+      past.events.append(Recorded(header: header, event: event))
       number += 1
     }
   }
@@ -196,12 +213,14 @@ import Testing
     case .payment(.completed(let payment)) where payment.payee.isSplit: "split"
     case .refund(.completed(let refund)) where refund.payee.isSplit: "refund of a split"
     case .fee(.set) where past.bodies[recorded.number]?.isEmpty == false: "tiers"
-    case .genesis, .refusal, .identity, .wallet, .payment, .fee, .reservation, .refund, .pause:
+    case .genesis, .refusal, .identity, .wallet, .payment, .fee, .reservation, .refund, .pause,
+      .dispute, .receivable:
       "\(recorded.event.code)"
     }
   }
 
-  /// Mostly a command without a body; else a split, the refund of one, or a schedule with tiers.
+  /// Mostly a command about one wallet or two; else a dispute, a split, the refund of one, or a
+  /// schedule with tiers.
   private func command(_ random: inout SplitMix64, _ past: Past) -> (Command, [UInt8]) {
     switch random.below(12) {
     case 0, 1: return split(&random)
@@ -220,8 +239,25 @@ import Testing
       let terms = Fees.Terms(
         basisPoints: 40, side: random.below(2) == 0 ? .payer : .payee, isFeeRefunded: true)
       return (.fee(.set(terms, begins: .none)), Fees.Tier.body(tiers))
+    case 4, 5: return (dispute(&random, past.events), [])
     default:  // not ours: a random number
       return (simple(&random, past.events), [])
+    }
+  }
+
+  /// A dispute of one of the last payments, or a step of the last that was opened.
+  private func dispute(_ random: inout SplitMix64, _ past: [Recorded]) -> Command {
+    let opened = past.last { $0.event.code == 0x0801 }?.number ?? .none
+    switch random.below(6) {
+    case 0: return .dispute(.review(opened))
+    case 1: return .dispute(.withdraw(opened))
+    case 2: return .dispute(.resolve(opened, .refunded))
+    case 3: return .dispute(.resolve(opened, .denied))
+    default:  // not ours: a random number
+      let payments = past.filter { $0.event.payment != nil }.suffix(20)
+      guard !payments.isEmpty else { return .dispute(.review(opened)) }
+      let named = payments[payments.endIndex - 1 - random.below(payments.count)].number
+      return .dispute(.open(named, reason: .other, within: .max))
     }
   }
 

@@ -207,6 +207,7 @@ import Testing
       let accounts: [Account] = [
         .faucet, .feeIncome(.internal), .external(PayeeNumber(1)),
         .external(PayeeNumber(1 << 44 - 1)), .suspense(AgentNumber(1)), .dust,
+        .disputeHold(EventNumber(1)), .receivable(EventNumber(1)),
       ]
       for account in accounts {
         let key = account.rowKey(in: AssetNumber(asset))

@@ -112,7 +112,7 @@ final class World {
       var postings = Postings()
       let happening = history[Int(before) - 1]
       happening.event.postings(body: happening.body.span, into: &postings)
-      index = Touched(happening.event, postings).index(of: owner)
+      index = Touched(happening.event, body: happening.body.span, postings).index(of: owner)
     }
     let before = before.map { EventNumber($0) }
     let page = try look { fold, transaction throws(StorageError) in

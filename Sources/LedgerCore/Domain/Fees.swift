@@ -234,9 +234,9 @@ public enum Fees {
 
     mutating func begin(_ number: ScheduleNumber) { currents[Number(1)] = number.rawValue }
 
-    mutating func reserve(_ events: Int) {
+    mutating func reserve(_ events: Int, tiers count: Int) {
       rows.reserve(events)
-      tiers.reserve(events * Fees.tierCountMax)
+      tiers.reserve(count)
     }
 
     func withBytes<Failure: Error>(

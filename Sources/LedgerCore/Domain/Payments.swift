@@ -399,7 +399,9 @@ extension Event {
     switch self {
     case .payment(.completed(let payment)): payment
     case .reservation(.captured(let capture)): capture.payment
-    case .payment, .reservation, .genesis, .refusal, .identity, .wallet, .fee, .refund, .pause: nil
+    case .payment, .reservation, .genesis, .refusal, .identity, .wallet, .fee, .refund, .pause,
+      .dispute, .receivable:
+      nil
     }
   }
 }

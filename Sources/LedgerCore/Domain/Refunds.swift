@@ -93,18 +93,11 @@ public enum Refunds {
     }
 
     fileprivate mutating func add(_ refund: Refund, body: Span<UInt8>) {
-      var row = Number<Rows>(rowByPayment.find(UInt128(refund.payment.rawValue)))
-      if !row.isSome {
-        row = rows.next
-        var new = Row(payment: refund.payment)
-        if refund.payee.isSplit { new.firstPart = parts.next.rawValue }
-        for _ in 0..<Splits.Part.count(body) { parts.append(PartRow()) }
-        rows.append(new)
-        rowByPayment.insert(UInt128(refund.payment.rawValue), row.rawValue)
-      }
+      let count = Splits.Part.count(body)
+      let row = row(of: refund.payment, partCount: count)
       rows[row].refunded += refund.amount.units
       rows[row].fee += refund.fee.units
-      for index in 0..<Splits.Part.count(body) {
+      for index in 0..<count {
         let part = Splits.Part.read(body, index)
         let number = Number<Parts>(rows[row].firstPart + UInt64(index))
         parts[number].refunded += part.amount.units
@@ -112,9 +105,35 @@ public enum Refunds {
       }
     }
 
-    mutating func reserve(_ events: Int) {
+    /// All that was disputed of a payment counts as refunded once its payer won. `body` lists the
+    /// claims.
+    mutating func add(resolved payment: EventNumber, _ principal: Amount, body: Span<UInt8>) {
+      let count = Disputes.Claim.count(body)
+      let row = row(of: payment, partCount: count > 1 ? count : 0)
+      rows[row].refunded += principal.units
+      for index in 0..<count where count > 1 {
+        let claim = Disputes.Claim.read(body, index)
+        parts[Number(rows[row].firstPart + UInt64(index))].refunded +=
+          claim.held.units + claim.uncovered.units
+      }
+    }
+
+    /// The row of a payment, made where it has none.
+    private mutating func row(of payment: EventNumber, partCount: Int) -> Number<Rows> {
+      let found = Number<Rows>(rowByPayment.find(UInt128(payment.rawValue)))
+      guard !found.isSome else { return found }
+      let row = rows.next
+      var new = Row(payment: payment)
+      if partCount > 0 { new.firstPart = parts.next.rawValue }
+      for _ in 0..<partCount { parts.append(PartRow()) }
+      rows.append(new)
+      rowByPayment.insert(UInt128(payment.rawValue), row.rawValue)
+      return row
+    }
+
+    mutating func reserve(_ events: Int, parts count: Int) {
       rows.reserve(events)
-      parts.reserve(events * Splits.countMax)
+      parts.reserve(count)
       rowByPayment.reserve(events)
     }
 
@@ -149,6 +168,8 @@ public enum Refunds {
     case .refund(let number, let asked):
       guard let payment = named?.event.payment else { throw Refusal(.paymentNotFound) }
       try check(actor, mayRefund: payment, body, ledger)
+      let dispute = ledger.disputes.unfinished(of: number)
+      guard !dispute.isSome else { throw Refusal(.paymentDisputed, about: dispute) }
       let before = ledger.refunds.refunded(of: number)
       let left = payment.amount - before.amount
       let amount = asked ?? left
@@ -181,6 +202,35 @@ public enum Refunds {
         with: .own, isAnswer: true, hasBody: payment.payee.isSplit)
       Wallets.setAside(credited, of: payment.payer, ledger, into: &decision)
     }
+  }
+
+  /// The refund that a dispute of the payee's ends in: all that was not refunded when it was opened,
+  /// and of the fee nothing. `body` lists the receivers with their parts.
+  static func decide(
+    resolved opening: Disputes.Opening, _ body: Span<UInt8>, _ ledger: borrowing Ledger,
+    into decision: inout Decision
+  ) throws(Refusal) {
+    let count = Disputes.Claim.count(body)
+    for index in 0..<count {
+      let claim = Disputes.Claim.read(body, index)
+      if case .wallet(let number) = claim.payee {
+        let isClosed = ledger.wallets.wallets[number].status == .closed
+        guard !isClosed || claim.uncovered == .zero else { throw Refusal(.walletClosed) }
+      }
+      try check(claim.payee, covers: claim.uncovered, ledger)
+      if count > 1 {
+        Splits.Part(amount: claim.uncovered, payee: claim.payee).append(to: &decision.body)
+      }
+    }
+    decision.emit(
+      .refund(
+        .completed(
+          Refund(
+            amount: opening.principal, fee: .zero, payment: opening.payment, payer: opening.payer,
+            payee: count > 1
+              ? .split(UInt64(count)) : Disputes.Claim.read(body, 0).payee,
+            asset: opening.asset, rail: .internal, side: .payer))),
+      hasBody: count > 1)
   }
 
   /// What each receiver gives back of `amount`, in proportion to what he still has of this payment,

@@ -205,7 +205,7 @@ public enum Wallets {
       return row.isSome ? Amount(units: suspenses[row].balance) : .zero
     }
 
-    fileprivate mutating func addSuspense(
+    mutating func addSuspense(
       _ units: Int128, of agent: AgentNumber, in asset: AssetNumber
     ) {
       var row = Number<SuspenseKind>(suspenseByAgent.find(Self.key(agent, asset)))
@@ -370,6 +370,9 @@ public enum Wallets {
     guard row.held == 0 else {
       throw Refusal(.walletInUse, used: Amount(units: row.held))
     }
+    guard !ledger.receivables.oldest(of: row.agent, in: row.asset).isSome,
+      !ledger.disputes.claims(of: number)
+    else { throw Refusal(.walletInDispute) }
     let rest = Amount(units: row.available)
     if to.isSome {
       guard ledger.wallets.contains(to) else { throw Refusal(.payeeNotFound) }

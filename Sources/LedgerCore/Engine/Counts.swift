@@ -12,6 +12,10 @@ public struct Counts: Hashable, Sendable, Codable {
   public var payees: Int
   /// Open reservations.
   public var reservations: Int
+  /// Disputes that are not decided.
+  public var disputes: Int
+  /// Debts for disputed payments that were no longer there.
+  public var debts: Int
   /// What is paused now: the ledger, tenants, rails.
   public var pauses: Int
   /// Armed timers.
@@ -23,7 +27,8 @@ public struct Counts: Hashable, Sendable, Codable {
 
   /// Names in JSON are in snake case everywhere.
   private enum CodingKeys: String, CodingKey {
-    case tenants, agents, operators, wallets, payees, reservations, pauses, timers, livemode
+    case tenants, agents, operators, wallets, payees, reservations, disputes, debts, pauses, timers,
+      livemode
     case feeSchedule = "fee_schedule"
   }
 }
@@ -36,6 +41,7 @@ extension Engine {
         tenants: ledger.identity.tenants.count, agents: ledger.identity.agents.count,
         operators: ledger.identity.operators.count, wallets: ledger.wallets.wallets.count,
         payees: ledger.payments.payees.count, reservations: ledger.reservations.rows.count,
+        disputes: ledger.disputes.rows.count, debts: ledger.receivables.debts.count,
         pauses: ledger.pauses.all.count, timers: ledger.timers.count,
         feeSchedule: ledger.fees.current.rawValue, livemode: ledger.genesis.livemode)
     }

@@ -186,6 +186,20 @@ extension Engine {
     return Splits.Part.all(body.span)
   }
 
+  /// The disputes that are not decided, newest first, at most `limit`; only those opened before
+  /// `before`, where that is given. O(unfinished disputes).
+  public func unfinishedDisputes(
+    before: EventNumber?, limit: Int
+  ) async throws(LedgerFailure) -> [EventNumber] {
+    try await read { ledger in
+      var found: [EventNumber] = []
+      ledger.disputes.rows.walk { _, row in
+        if before == nil || row.made < before ?? .none { found.append(row.made) }
+      }
+      return Array(found.sorted(by: >).prefix(limit))
+    }
+  }
+
   /// Everything that is paused now.
   public func pauses() async throws(LedgerFailure) -> [Pauses.Scope] {
     try await read { ledger in ledger.pauses.all }

@@ -34,10 +34,14 @@ public struct Request: Sendable {
     texts.isEmpty ? 0 : texts.reduce(0) { $0 + $1.ciphertext.count }
   }
 
-  /// The most bytes that the body of its event has: as many as its own, or, where it refunds what
-  /// may be a split, those of as many parts as there can be.
+  /// The most bytes that the bodies of its events have: as many as its own, or, where it is about
+  /// what may be a split, those of as many parts or claims as there can be.
   var bodyByteCountMax: Int {
-    if case .refund = command { Splits.Part.byteCount * Splits.countMax } else { body.count }
+    switch command {
+    case .refund: Splits.Part.byteCount * Splits.countMax
+    case .dispute: Disputes.Claim.byteCount * Splits.countMax
+    case .identity, .wallet, .payment, .fee, .reservation, .pause: body.count
+    }
   }
 }
 

@@ -4,17 +4,20 @@
 /// command and sealing its batch.
 struct Sequencer: ~Copyable {
   private let directory: DataDirectory
-  private let log: EventLog
+  let log: EventLog
   private let reserve: Reserve
   private let committer: Committer
   private var ledger: Ledger
-  private var keys: KeyIndex
-  private var batch: Batch
+  var keys: KeyIndex
+  var batch: Batch
   /// The batch that the committer has, while it has one.
-  private var shipped: Batch.View?
+  var shipped: Batch.View?
   /// A batch's memory that nobody needs.
   private var spare: Batch?
   private var decision = Decision()
+  private var credits = Credits()
+  /// While a linked unit is open, how many events the batch may have at its end.
+  private var unitEnd = Int.max
   private var wall = Timestamp.none
   private var answers: [Committer.Answer] = []
   /// Memory for answers that nobody needs.
@@ -174,7 +177,7 @@ struct Sequencer: ~Copyable {
       }
     }
     if isClockAhead { return .refused(Refusal(.clockAhead), event: .none, isReplay: false) }
-    decision.removeAll()
+    decision.removeAll(first: batch.next)
     let now = nextTime
     let named = requests[index].command.named
     var namedBody: [UInt8] = []
@@ -207,6 +210,9 @@ struct Sequencer: ~Copyable {
         body: decision.takeBody(of: place))
       if place == answer { header = recorded }
     }
+    if !credits.isEmpty, !(try net(inUnit: inUnit)) {
+      return .refused(Refusal(.unitTooLarge), event: .none, isReplay: false)
+    }
     return .done(Recorded(header: header, event: decision[answer]), isReplay: false)
   }
 
@@ -233,9 +239,25 @@ struct Sequencer: ~Copyable {
     let header = Header(number: batch.next, time: nextTime, actor: actor)
     ledger.evolve(event, header, body: body.span)
     batch.append(event, header, key: key, text: text, body: body.span)
+    if !ledger.receivables.isEmpty { credits.note(event, body: body.span, ledger) }
     if let key { keys.insert(key.fingerprint, header.number) }
     if case .identity(.credentialRevoked) = event { principals.forget() }
     return header
+  }
+
+  /// Records what follows from credits to debtors. Answers false where a linked unit has no room for
+  /// it.
+  @inline(never)
+  private mutating func net(inUnit: Bool) throws(StorageError) -> Bool {
+    while let event = credits.netting(ledger) {
+      if inUnit, batch.count >= unitEnd || !batch.hasRoom(for: 1) {
+        credits.removeAll()
+        return false
+      }
+      if !batch.hasRoom(for: 1) { try passOn() }
+      _ = record(event, by: .ledger, key: nil, text: nil)
+    }
+    return true
   }
 
   /// The sealed text that goes beside the event at `place` of the decision, if any does.
@@ -254,7 +276,7 @@ struct Sequencer: ~Copyable {
   private mutating func refuse(
     _ request: Request, _ refusal: Refusal
   ) throws(StorageError) -> Outcome {
-    decision.removeAll()
+    decision.removeAll(first: batch.next)
     let now = nextTime
     do throws(Refusal) {
       try Refusals.decide(
@@ -282,7 +304,8 @@ struct Sequencer: ~Copyable {
     }
     try fireDueTimers()
     if let known = try knownUnit(requests) { return known }
-    let eventCountMax = min(requests.count * Decision.eventCountMax, 4_096)
+    let eventCountMax =
+      ledger.receivables.isEmpty ? min(requests.count * Decision.eventCountMax, 4_096) : 4_096
     let textByteCount = requests.reduce(0) { $0 + $1.textByteCount }
     let bodyByteCount = requests.reduce(0) { $0 + $1.bodyByteCountMax }
     if !batch.hasRoom(
@@ -290,9 +313,10 @@ struct Sequencer: ~Copyable {
     {
       try passOn()
     }
-    ledger.reserve(eventCountMax)
+    ledger.reserve(eventCountMax, commands: requests.count)
     keys.reserve(requests.count)
     let mark = batch.mark
+    unitEnd = mark.eventCount + eventCountMax
     ledger.undo.begin()
     var outcomes: [Outcome] = []
     for (index, request) in requests.enumerated() {
@@ -312,58 +336,6 @@ struct Sequencer: ~Copyable {
     return outcomes
   }
 
-  // MARK: - Idempotency
-
-  /// What became of the request that used this key before: its outcome again, or for another
-  /// request a conflict. `nil` where the key is new.
-  ///
-  /// Mutating in name only, as ``outcome(of:_:)``. Workaround: a call that borrows `self`, or a
-  /// closure that captures it, copies all of it first in Swift 6.3: 3,624 bytes a command, 90 ns.
-  /// Retry with 6.4, and look for large `memcpy` in ``perform(_:of:inUnit:)``.
-  @inline(__always)
-  mutating func known(_ key: IdempotencyKey) throws(StorageError) -> Outcome? {
-    var search = keys.search(key.fingerprint)
-    while let number = keys.next(&search) {
-      if let outcome = try outcome(of: number, key) { return outcome }
-    }
-    return keys.mayBeOnDisk(key.fingerprint) ? try knownOnDisk(key) : nil
-  }
-
-  @inline(never)
-  private mutating func knownOnDisk(_ key: IdempotencyKey) throws(StorageError) -> Outcome? {
-    for number in try keys.onDisk(key.fingerprint) {
-      if let outcome = try outcome(of: number, key) { return outcome }
-    }
-    return nil
-  }
-
-  /// An event's frame: in the batch being built, in the one being committed, or in the log.
-  private mutating func withFrame<Result>(
-    _ number: EventNumber, _ body: (RawSpan) throws(StorageError) -> Result
-  ) throws(StorageError) -> Result? {
-    if number >= batch.first { return try batch.withFrame(number, body) }
-    if let shipped, shipped.contains(number) { return try shipped.withFrame(number, body) }
-    return try log.withFrame(number, body)
-  }
-
-  /// The outcome that event `number` is, if it carries this fingerprint.
-  private mutating func outcome(
-    of number: EventNumber, _ key: IdempotencyKey
-  ) throws(StorageError) -> Outcome? {
-    let decode = { (frame: RawSpan) throws(StorageError) in try Frame.decode(frame) }
-    guard let parts = try withFrame(number, decode), let stored = parts.key else {
-      throw .damaged("event \(number) should carry an idempotency key")
-    }
-    guard stored.fingerprint == key.fingerprint else { return nil }
-    guard stored.digest == key.digest else {
-      return .refused(Refusal(.idempotencyConflict), event: .none, isReplay: false)
-    }
-    if case .refusal(.recorded(let refusal, _)) = parts.event {
-      return .refused(refusal, event: number, isReplay: true)
-    }
-    return .done(parts.recorded(number), isReplay: true)
-  }
-
   // MARK: - Timers
 
   /// Records the events of every timer that is due, before anything else is decided. Reads the wall
@@ -381,6 +353,7 @@ struct Sequencer: ~Copyable {
     while ledger.timers.count > 0, room != .none, let event = ledger.due(at: nextTime) {
       if !batch.hasRoom(for: 1) { try passOn() }
       _ = record(event, by: .ledger, key: nil, text: nil)
+      if !credits.isEmpty { _ = try net(inUnit: false) }
     }
   }
 

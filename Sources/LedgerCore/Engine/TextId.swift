@@ -26,6 +26,8 @@ public struct TextIds: Sendable {
     case reservation = 7
     /// A refund: its number is that of its event.
     case refund = 8
+    /// A dispute: its number is that of the event that opened it.
+    case dispute = 9
 
     /// What stands before the underscore.
     public var prefix: String {
@@ -38,6 +40,7 @@ public struct TextIds: Sendable {
       case .cursor: "cur"
       case .reservation: "res"
       case .refund: "ref"
+      case .dispute: "disp"
       }
     }
   }
@@ -54,11 +57,11 @@ public struct TextIds: Sendable {
 
   init(key: SymmetricKey) { self.key = key }
 
-  /// The event that a text names: by its number in digits, or as the payment, reservation or refund
-  /// whose number it is.
+  /// The event that a text names: by its number in digits, or as the payment, reservation, refund or
+  /// dispute whose number it is.
   public func event(_ text: String) -> EventNumber? {
     if let number = UInt64(text) { return EventNumber(number) }
-    for kind in [Kind.payment, .reservation, .refund] {
+    for kind in [Kind.payment, .reservation, .refund, .dispute] {
       if let number = number(kind, text) { return EventNumber(number) }
     }
     return nil

@@ -313,6 +313,12 @@ struct Verifier: ~Copyable {
         report.findings.append("agent \(row.agent): what is set aside differs from its postings")
       }
     }
+    for (account, expected) in ledger.disputeBalances {
+      let posted = others.reduce(0) { $1.key.account == account ? $0 + $1.value : $0 }
+      if posted != expected {
+        report.findings.append("\(account): the state differs from its postings")
+      }
+    }
     for (place, balance) in others where balance != 0 && !contains(place) {
       report.findings.append("\(place.account): the postings have it, the state does not")
     }
@@ -331,8 +337,21 @@ extension Verifier {
     case .external(let payee):
       ledger.payments.payees.contains(payee) && ledger.payments.payees[payee].asset == place.asset
     case .suspense(let agent): ledger.wallets.suspense(of: agent, in: place.asset) > .zero
+    case .disputeHold, .receivable: ledger.disputeBalances[place.account] != nil
     case .faucet, .feeIncome, .dust: true
     }
+  }
+}
+
+extension Ledger {
+  /// What is held and advanced for each dispute, by account. O(claims + debts).
+  var disputeBalances: [Account: Int128] {
+    var balances: [Account: Int128] = [:]
+    disputes.walk { dispute, held in balances[.disputeHold(dispute), default: 0] += held }
+    receivables.walk { _, debt, _ in
+      balances[.receivable(debt.dispute), default: 0] += debt.receivable
+    }
+    return balances
   }
 }
 

@@ -229,6 +229,8 @@ extension Account {
     case .walletHeld(let wallet): 4 << 56 | wallet.rawValue
     case .suspense(let agent): 5 << 56 | agent.rawValue
     case .dust: 6 << 56
+    case .disputeHold(let dispute): 7 << 56 | dispute.rawValue
+    case .receivable(let dispute): 8 << 56 | dispute.rawValue
     }
   }
 
@@ -242,6 +244,8 @@ extension Account {
     case (4, _): self = .walletHeld(WalletNumber(number))
     case (5, _): self = .suspense(AgentNumber(number))
     case (6, _): self = .dust
+    case (7, _): self = .disputeHold(EventNumber(number))
+    case (8, _): self = .receivable(EventNumber(number))
     default: throw .damaged("no account has the word \(word)")
     }
   }

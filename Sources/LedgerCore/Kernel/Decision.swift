@@ -18,6 +18,8 @@ public struct Decision: ~Copyable {
   private var texts: InlineArray<8, Text>
   /// How many events there are.
   public private(set) var count = 0
+  /// The number that the first event will have.
+  private var first = EventNumber.none
   private var chosen: Int?
   /// Variable-length data of the one event that has some (`design.md` 4.1).
   var body: [UInt8] = []
@@ -25,6 +27,9 @@ public struct Decision: ~Copyable {
 
   /// Which event answers the command.
   var answer: Int { chosen ?? count - 1 }
+
+  /// The number that the next event will have, for one that names itself.
+  var next: EventNumber { EventNumber(first.rawValue + UInt64(count)) }
 
   /// No events yet.
   public init() {
@@ -69,8 +74,9 @@ public struct Decision: ~Copyable {
     count += 1
   }
 
-  /// Forgets all events.
-  mutating func removeAll() {
+  /// Forgets all events; those to come begin with number `first`.
+  mutating func removeAll(first: EventNumber) {
+    self.first = first
     count = 0
     chosen = nil
     bodyOwner = nil

@@ -52,6 +52,12 @@ public enum Kinds {
   public enum Schedule {}
   /// The row of an open reservation.
   public enum ReservationSlot {}
+  /// The row of an unfinished dispute.
+  public enum DisputeSlot {}
+  /// The row of what an unfinished dispute claims of one receiver.
+  public enum ClaimSlot {}
+  /// The row of what somebody owes.
+  public enum DebtSlot {}
   /// A unit of account such as USD. Assets are rows written by events, never an enum.
   public enum Asset {}
 }
@@ -71,6 +77,12 @@ public typealias CredentialNumber = Number<Kinds.Credential>
 /// The row that an open reservation has in the state. Used again once it is free; the reservation's
 /// own number is that of the event that made it.
 public typealias ReservationSlot = Number<Kinds.ReservationSlot>
+/// The row that an unfinished dispute has in the state, used again once it is free.
+public typealias DisputeSlot = Number<Kinds.DisputeSlot>
+/// The row of a claim, used again once it is free.
+public typealias ClaimSlot = Number<Kinds.ClaimSlot>
+/// The row of a debt, used again once it is free.
+public typealias DebtSlot = Number<Kinds.DebtSlot>
 /// An external payee's number.
 public typealias PayeeNumber = Number<Kinds.Payee>
 /// An asset's number, from 1 in the order of registration; at most 65,535.

@@ -17,19 +17,26 @@ public enum Account: Hashable, Sendable {
   case suspense(AgentNumber)
   /// `Income:Dust`: what no rail could carry.
   case dust
+  /// `Liabilities:DisputeHold:{disp}`: what a dispute holds, by the event that opened it.
+  case disputeHold(EventNumber)
+  /// `Assets:Receivable:{disp}`: what the platform advanced to that hold, and is owed.
+  case receivable(EventNumber)
 
   /// Whether debits raise the balance: assets and expenses.
   public var isDebitNormal: Bool {
     switch self {
-    case .faucet: true
-    case .walletAvailable, .walletHeld, .external, .feeIncome, .suspense, .dust: false
+    case .faucet, .receivable: true
+    case .walletAvailable, .walletHeld, .external, .feeIncome, .suspense, .dust, .disputeHold:
+      false
     }
   }
 
   /// Whether the sign rules let the balance go below zero. None of these may.
   public var mayBeNegative: Bool {
     switch self {
-    case .faucet, .walletAvailable, .walletHeld, .external, .feeIncome, .suspense, .dust: false
+    case .faucet, .walletAvailable, .walletHeld, .external, .feeIncome, .suspense, .dust,
+      .disputeHold, .receivable:
+      false
     }
   }
 }

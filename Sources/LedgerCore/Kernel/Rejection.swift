@@ -124,6 +124,31 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
   /// It is not stopped.
   case notPaused = 703
 
+  // Disputes.
+  /// No such dispute, or not yours.
+  case disputeNotFound = 801
+  /// The payment is disputed, or was, in a way that bars another dispute; the refusal names it.
+  case duplicateDispute = 802
+  /// Too long ago to be disputed.
+  case disputeWindowPassed = 803
+  /// All of the payment was refunded.
+  case nothingToDispute = 804
+  /// The dispute was decided or withdrawn.
+  case disputeEnded = 805
+  /// The dispute is under review: it can be decided, and no longer be dropped.
+  case disputeUnderReview = 806
+  /// The dispute is not under review yet, so it cannot be decided.
+  case disputeNotReviewed = 807
+  /// The payment is in dispute, so it is not refunded; the refusal names the dispute.
+  case paymentDisputed = 808
+  /// 100 pieces of evidence were added.
+  case tooMuchEvidence = 809
+  /// Something is claimed of the wallet by a dispute, or owed by its agent.
+  case walletInDispute = 810
+
+  /// Whether a refusal for this reason names an event that stands in the way.
+  var isAboutEvent: Bool { self == .duplicateDispute || self == .paymentDisputed }
+
   /// Whether the refusal follows from the ledger's state, so that a command with a key has it
   /// recorded and a retry cannot flip the answer (`design.md` 4.11).
   ///
@@ -133,8 +158,9 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
     case .agentNameTaken, .credentialTaken, .assetExists, .fundingCapExceeded, .insufficientFunds,
       .scheduleInPast, .walletFrozen, .walletClosed, .walletOpen, .walletInUse, .walletNotEmpty,
       .payeeClosed, .feeTakesAll, .reservationEnded, .captureExceedsHold, .tooManyCaptures,
-      .refundExceedsPayment,
-      .alreadySettled, .alreadyPaused, .notPaused:
+      .refundExceedsPayment, .alreadySettled, .alreadyPaused, .notPaused, .duplicateDispute,
+      .disputeWindowPassed, .nothingToDispute, .disputeEnded, .disputeUnderReview,
+      .disputeNotReviewed, .paymentDisputed, .tooMuchEvidence, .walletInDispute:
       true
     case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,
       .notPermitted, .testLedgerOnly, .queueFull, .storageFull, .clockAhead,
@@ -142,7 +168,7 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
       .agentNotFound, .credentialNotFound, .operatorNotFound, .walletNotFound, .assetNotFound,
       .payeeNotFound, .selfPayment, .currencyDiffers, .paymentNotFound, .splitInvalid,
       .scheduleNotFound, .scheduleInvalid, .scheduleFalls, .reservationNotFound,
-      .deadlineOutOfRange, .paused:
+      .deadlineOutOfRange, .paused, .disputeNotFound:
       false
     }
   }
@@ -160,13 +186,15 @@ public struct Refusal: Error, Hashable, Sendable {
   public var rule: UInt32
   /// See ``rule``.
   public var ruleVersion: UInt32
+  /// The event that stands in the way, such as the one that opened a dispute; none for most.
+  public var about: EventNumber
   /// Why.
   public var reason: Rejection
 
   /// A refusal for `reason`, with its numbers where it has any.
   public init(
     _ reason: Rejection, limit: Amount = .zero, used: Amount = .zero, asked: Amount = .zero,
-    rule: UInt32 = 0, ruleVersion: UInt32 = 0
+    rule: UInt32 = 0, ruleVersion: UInt32 = 0, about: EventNumber = .none
   ) {
     self.reason = reason
     self.limit = limit
@@ -174,5 +202,6 @@ public struct Refusal: Error, Hashable, Sendable {
     self.asked = asked
     self.rule = rule
     self.ruleVersion = ruleVersion
+    self.about = about
   }
 }

@@ -21,6 +21,8 @@ struct Problem: Error, Sendable, Equatable {
   var limit: String?
   var used: String?
   var asked: String?
+  /// The dispute that stands in the way.
+  var disputeId: String?
   /// The methods that a path has.
   var allow: String?
 
@@ -59,6 +61,7 @@ struct Problem: Error, Sendable, Equatable {
     members.string("limit", limit)
     members.string("used", used)
     members.string("asked", asked)
+    members.string("dispute_id", disputeId)
     return members.json
   }
 }

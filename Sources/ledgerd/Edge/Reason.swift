@@ -37,6 +37,7 @@ enum Reason: String, CaseIterable, Sendable {
   case credentialNotFound = "credential_not_found"
   case scheduleNotFound = "schedule_not_found"
   case reservationNotFound = "reservation_not_found"
+  case disputeNotFound = "dispute_not_found"
 
   // What is so
   case insufficientFunds = "insufficient_funds"
@@ -63,6 +64,15 @@ enum Reason: String, CaseIterable, Sendable {
   case tooManyCaptures = "too_many_captures"
   case refundExceedsPayment = "refund_exceeds_payment"
   case alreadySettled = "already_settled"
+  case duplicateDispute = "duplicate_dispute"
+  case disputeWindowPassed = "dispute_window_passed"
+  case nothingToDispute = "nothing_to_dispute"
+  case disputeEnded = "dispute_ended"
+  case disputeUnderReview = "dispute_under_review"
+  case disputeNotReviewed = "dispute_not_reviewed"
+  case paymentDisputed = "payment_disputed"
+  case tooMuchEvidence = "too_much_evidence"
+  case walletInDispute = "wallet_in_dispute"
   case paused = "paused"
   case alreadyPaused = "already_paused"
   case notPaused = "not_paused"
@@ -96,6 +106,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
   case rate = "AP-3002"
   case settlementNotConfigured = "SETTLEMENT_NOT_CONFIGURED"
   case alreadySettled = "ALREADY_SETTLED"
+  case duplicateDispute = "DUPLICATE_DISPUTE"
   case invalidJSON = "INVALID_JSON"
   case duplicateField = "DUPLICATE_FIELD"
   case unknownField = "UNKNOWN_FIELD"
@@ -222,6 +233,17 @@ extension Reason {
     case .refundExceedsPayment:
       Terms(409, .ledger, .chooseAnother, "More than is left of the payment")
     case .alreadySettled: Terms(409, .alreadySettled, .stop, "The payee was settled")
+    case .disputeNotFound: Terms(404, .ledger, .chooseAnother, "No such dispute")
+    case .duplicateDispute:
+      Terms(409, .duplicateDispute, .chooseAnother, "The payment was disputed already")
+    case .disputeWindowPassed: Terms(409, .ledger, .stop, "Too late for a dispute")
+    case .nothingToDispute: Terms(409, .ledger, .stop, "Nothing is left to dispute")
+    case .disputeEnded: Terms(409, .ledger, .stop, "The dispute has ended")
+    case .disputeUnderReview: Terms(409, .ledger, .stop, "The dispute is under review")
+    case .disputeNotReviewed: Terms(409, .ledger, .fixRequest, "The dispute is not under review")
+    case .paymentDisputed: Terms(409, .ledger, .stop, "The payment is in dispute")
+    case .tooMuchEvidence: Terms(409, .ledger, .stop, "There is too much evidence already")
+    case .walletInDispute: Terms(409, .ledger, .stop, "A dispute claims from the wallet")
     case .paused: Terms(403, .policy, .retryLater, "New payments are stopped")
     case .alreadyPaused: Terms(409, .ledger, .stop, "It is stopped already")
     case .notPaused: Terms(409, .ledger, .stop, "It is not stopped")

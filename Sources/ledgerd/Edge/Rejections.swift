@@ -50,6 +50,16 @@ extension Rejection {
     case .tooManyCaptures: .tooManyCaptures
     case .refundExceedsPayment: .refundExceedsPayment
     case .alreadySettled: .alreadySettled
+    case .disputeNotFound: .disputeNotFound
+    case .duplicateDispute: .duplicateDispute
+    case .disputeWindowPassed: .disputeWindowPassed
+    case .nothingToDispute: .nothingToDispute
+    case .disputeEnded: .disputeEnded
+    case .disputeUnderReview: .disputeUnderReview
+    case .disputeNotReviewed: .disputeNotReviewed
+    case .paymentDisputed: .paymentDisputed
+    case .tooMuchEvidence: .tooMuchEvidence
+    case .walletInDispute: .walletInDispute
     case .paused: .paused
     case .alreadyPaused: .alreadyPaused
     case .notPaused: .notPaused
@@ -74,7 +84,9 @@ extension Rejection {
       .credentialNotFound, .credentialTaken, .operatorNotFound, .walletNotFound, .assetExists,
       .scheduleNotFound, .scheduleInvalid, .scheduleInPast, .walletFrozen, .walletClosed,
       .walletOpen, .walletInUse, .paymentNotFound, .reservationNotFound, .reservationEnded,
-      .tooManyCaptures, .paused, .alreadyPaused, .notPaused:
+      .tooManyCaptures, .paused, .alreadyPaused, .notPaused, .disputeNotFound, .duplicateDispute,
+      .disputeWindowPassed, .nothingToDispute, .disputeEnded, .disputeUnderReview,
+      .disputeNotReviewed, .paymentDisputed, .tooMuchEvidence, .walletInDispute:
       nil
     }
   }
@@ -89,7 +101,7 @@ extension Rejection {
       .walletNotEmpty, .scheduleFalls:
       .money
     case .refusalRateExceeded: .refusals
-    case .deadlineOutOfRange: .seconds
+    case .deadlineOutOfRange, .disputeWindowPassed: .seconds
     case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,
       .notPermitted, .testLedgerOnly, .queueFull, .storageFull, .clockAhead, .assetInvalid,
       .tenantNotFound, .agentNotFound, .agentNameTaken, .credentialNotFound, .credentialTaken,
@@ -97,7 +109,9 @@ extension Rejection {
       .selfPayment, .currencyDiffers, .scheduleNotFound, .scheduleInvalid, .scheduleInPast,
       .walletFrozen, .walletClosed, .walletOpen, .payeeClosed, .paymentNotFound, .splitInvalid,
       .reservationNotFound, .reservationEnded, .tooManyCaptures, .paused, .alreadyPaused,
-      .notPaused:
+      .notPaused, .disputeNotFound, .duplicateDispute, .nothingToDispute, .disputeEnded,
+      .disputeUnderReview, .disputeNotReviewed, .paymentDisputed, .tooMuchEvidence,
+      .walletInDispute:
       .nothing
     }
   }
@@ -166,6 +180,20 @@ extension Rejection {
     case .refundExceedsPayment: "Refund at most \(limit), which is what is left of the payment."
     case .alreadySettled:
       "Ask the payee; what he was owed is settled but for \(limit), and no longer here."
+    case .disputeNotFound: "Check the dispute's id; there is none of this id that is yours."
+    case .duplicateDispute:
+      "Look at the dispute in \"dispute_id\" and add evidence there; it bars another one."
+    case .disputeWindowPassed: "Ask the payee; a payment can be disputed for \(limit) seconds."
+    case .nothingToDispute: "Nothing to do; all of the payment was given back."
+    case .disputeEnded: "Nothing to do; the dispute was decided or withdrawn."
+    case .disputeUnderReview: "Wait for the decision; an operator looks at the dispute already."
+    case .disputeNotReviewed: "Review the dispute first, then decide it."
+    case .paymentDisputed:
+      "Wait for the end of the dispute in \"dispute_id\"; until then nothing is refunded."
+    case .tooMuchEvidence:
+      "Wait for the decision; \(Disputes.evidenceCountMax) pieces of evidence are there."
+    case .walletInDispute:
+      "Wait until the wallet's disputes are decided and what its agent owes for them is paid."
     case .paused: "Try again later; an operator has stopped new payments."
     case .alreadyPaused: "Nothing to do; it is stopped already."
     case .notPaused: "Nothing to do; it is not stopped."

@@ -177,6 +177,8 @@ enum AdminRoutes {
     members.integer("wallets", counts.wallets)
     members.integer("payees", counts.payees)
     members.integer("reservations", counts.reservations)
+    members.integer("disputes", counts.disputes)
+    members.integer("debts", counts.debts)
     members.integer("pauses", counts.pauses)
     members.integer("timers", counts.timers)
     members.integer("fee_schedule", counts.feeSchedule)

@@ -94,7 +94,8 @@ enum FeeRoutes {
     switch event.event {
     case .fee(.set(let schedule, _, let time)): (number, begins) = (schedule, time)
     case .fee(.began(let schedule, let time)): (number, begins) = (schedule, time)
-    case .genesis, .refusal, .identity, .wallet, .payment, .reservation, .refund, .pause:
+    case .genesis, .refusal, .identity, .wallet, .payment, .reservation, .refund, .pause,
+      .dispute, .receivable:
       preconditionFailure("setting fees ends in another event")
     }
     var members = view(number, terms, tiers, unit)

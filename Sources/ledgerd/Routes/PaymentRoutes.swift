@@ -208,7 +208,7 @@ enum PaymentRoutes {
     let backend = call.backend
     let wallet = try await wallet(of: call, walletId)
     let (events, next) = try await events(
-      of: wallet.number, before: try start(call), limit: call[limit] ?? 20, backend
+      of: .wallet(wallet.number), before: try start(call), limit: call[limit] ?? 20, backend
     ) { $0.payment != nil }
     let rows = try await backend.views(of: events, seenBy: call.holder).map { $0.json(backend.ids) }
     var members = Members()
@@ -243,9 +243,9 @@ enum PaymentRoutes {
     return EventNumber(number)
   }
 
-  /// A wallet's events that are `wanted`, and before which event the next page begins.
+  /// The events of a timeline that are `wanted`, and before which event the next page begins.
   static func events(
-    of wallet: WalletNumber, before: EventNumber?, limit: Int, _ backend: Backend,
+    of owner: TimelineOwner, before: EventNumber?, limit: Int, _ backend: Backend,
     wanted: (Event) -> Bool
   ) async throws(Problem) -> ([Recorded], next: EventNumber?) {
     var found: [Recorded] = []
@@ -254,7 +254,7 @@ enum PaymentRoutes {
     while entryCount < entryCountMax {
       let start = before
       let page = try await backend.view { () throws(ProjectionFailure) in
-        try await backend.projections.timeline(of: .wallet(wallet), before: start, limit: limit)
+        try await backend.projections.timeline(of: owner, before: start, limit: limit)
       }
       for event in page.events where wanted(event.event) {
         // One more than asked for is there, so the page has a successor.

@@ -25,7 +25,7 @@ enum RefundRoutes {
       + Property.amount(
         "fee", isRequired: false, "What of the fee went back to who bore it, if anything did."),
     errors: [
-      .paymentNotFound, .invalidAmount, .refundExceedsPayment, .alreadySettled,
+      .paymentNotFound, .invalidAmount, .refundExceedsPayment, .paymentDisputed, .alreadySettled,
       .insufficientFunds, .walletFrozen, .walletClosed,
     ],
     handle: { call throws(Problem) in try await refund(call) })

@@ -167,7 +167,7 @@ enum ReservationRoutes {
     let wallet = try await PaymentRoutes.wallet(of: call, walletId)
     try await backend.fireDueTimers()
     let (events, next) = try await PaymentRoutes.events(
-      of: wallet.number, before: try PaymentRoutes.start(call),
+      of: .wallet(wallet.number), before: try PaymentRoutes.start(call),
       limit: call[PaymentRoutes.limit] ?? 20, backend
     ) { event -> Bool in
       if case .reservation(.reserved) = event { return true }
@@ -259,7 +259,7 @@ struct ReservationView: Sendable {
         held -= end.amount
         (status, ended) = (.expired, effective)
       case .reservation(.reserved), .genesis, .refusal, .identity, .wallet, .payment, .fee,
-        .refund, .pause:
+        .refund, .pause, .dispute, .receivable:
         preconditionFailure("an event about a reservation is a step of it")
       }
     }

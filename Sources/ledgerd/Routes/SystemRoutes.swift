@@ -63,5 +63,5 @@ enum SystemRoutes {
 enum PublicRoutes {
   static let all: [Route] =
     AgentRoutes.all + WalletRoutes.all + PaymentRoutes.all + ReservationRoutes.all
-    + FeeRoutes.all + PauseRoutes.all + SystemRoutes.all
+    + DisputeRoutes.all + FeeRoutes.all + PauseRoutes.all + SystemRoutes.all
 }

@@ -84,7 +84,7 @@ extension WalletRoutes {
     "close", "Closes a wallet, and moves what is left to another of the agent's, free of charge.",
     who: [.apiKey, .operatorKey], body: [toWallet, Route.key],
     errors: [
-      .walletFrozen, .walletClosed, .walletInUse, .walletNotEmpty, .payeeNotFound, .selfPayment,
+      .walletFrozen, .walletClosed, .walletInUse, .walletInDispute, .walletNotEmpty, .payeeNotFound, .selfPayment,
       .currencyDiffers, .payeeClosed, .invalidAmount,
     ]
   ) { call, wallet in
@@ -152,7 +152,8 @@ extension WalletRoutes {
       members.string("status", Wallets.Status.open.word)
       members.amount("moved", amount, of: wallet.asset)
     case .wallet(.opened), .wallet(.funded), .wallet(.assetAdded), .wallet(.setAside), .genesis,
-      .refusal, .identity, .payment, .fee, .reservation, .refund, .pause:
+      .refusal, .identity, .payment, .fee, .reservation, .refund, .pause, .dispute,
+      .receivable:
       preconditionFailure("a step of a wallet ends in another event")
     }
     members.time("created_at", event.header.time)

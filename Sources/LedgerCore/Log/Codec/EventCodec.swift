@@ -16,6 +16,8 @@ extension Event {
     case .reservation(let event): event.code
     case .refund(let event): event.code
     case .pause(let event): event.code
+    case .dispute(let event): event.code
+    case .receivable(let event): event.code
     }
   }
 
@@ -32,6 +34,8 @@ extension Event {
     case .reservation(let event): event.encode(into: &writer)
     case .refund(let event): event.encode(into: &writer)
     case .pause(let event): event.encode(into: &writer)
+    case .dispute(let event): event.encode(into: &writer)
+    case .receivable(let event): event.encode(into: &writer)
     }
   }
 
@@ -50,6 +54,8 @@ extension Event {
     case 0x05: self = .reservation(try Reservations.Event(code: code, from: &reader))
     case 0x06: self = .refund(try Refunds.Event(code: code, from: &reader))
     case 0x07: self = .pause(try Pauses.Event(code: code, from: &reader))
+    case 0x08: self = .dispute(try Disputes.Event(code: code, from: &reader))
+    case 0x09: self = .receivable(try Receivables.Event(code: code, from: &reader))
     default:  // not ours: a number from the disk
       switch code {
       case 0x0001: self = .genesis(try Genesis.Event(from: &reader))
@@ -72,7 +78,11 @@ extension Event {
         body, of: refund.payee, refund.amount, fee: refund.side == .payee ? refund.fee : .zero)
     case .fee(.set): try Fees.Tier.check(body)
     case .genesis(.opened): try Genesis.check(body)
-    case .payment, .fee, .refusal, .identity, .wallet, .reservation, .pause:
+    case .dispute(.opened(let opening)):
+      try Disputes.Claim.check(body, principal: opening.principal)
+    case .dispute(.withdrawn(let end)), .dispute(.denied(let end)), .dispute(.refunded(let end)):
+      try Disputes.Claim.check(body, held: end.held)
+    case .payment, .fee, .refusal, .identity, .wallet, .reservation, .pause, .dispute, .receivable:
       guard body.isEmpty else { throw .damaged("event code \(code) has a body") }
     }
   }

@@ -50,6 +50,7 @@ extension Refusals.Event {
       writer.put(refusal.limit)
       writer.put(refusal.used)
       writer.put(refusal.asked)
+      if refusal.reason.isAboutEvent { writer.put(refusal.about) }
     }
   }
 
@@ -66,7 +67,9 @@ extension Refusals.Event {
     let used = Amount(units: try reader.take())
     let asked = Amount(units: try reader.take())
     self = .recorded(
-      Refusal(reason, limit: limit, used: used, asked: asked, rule: rule, ruleVersion: version),
+      Refusal(
+        reason, limit: limit, used: used, asked: asked, rule: rule, ruleVersion: version,
+        about: reason.isAboutEvent ? try reader.number() : .none),
       operation: operation)
   }
 }

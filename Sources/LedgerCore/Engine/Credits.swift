@@ -1,0 +1,44 @@
+/// What was credited to debtors since somebody last asked, so that it is netted in the same
+/// command (``Receivables``).
+///
+/// Netting is not part of a decision: it follows from the state after the command's events, and a
+/// credit that it leads to may have to be netted itself.
+struct Credits: ~Copyable {
+  private var postings = Postings()
+  private var credited: [(account: Account, asset: AssetNumber)] = []
+  private var next = 0
+
+  /// Whether nothing was credited to a debtor.
+  var isEmpty: Bool { credited.isEmpty }
+
+  /// Notes what a recorded event credited to debtors.
+  mutating func note(_ event: Event, body: Span<UInt8>, _ ledger: borrowing Ledger) {
+    postings.removeAll()
+    event.postings(body: body, into: &postings)
+    for index in 0..<postings.count {
+      let posting = postings[index]
+      if Receivables.net(posting.credit, in: posting.asset, ledger) != nil {
+        credited.append((posting.credit, posting.asset))
+      }
+    }
+  }
+
+  /// The next event that nets something; `nil` where nothing is left to net.
+  mutating func netting(_ ledger: borrowing Ledger) -> Event? {
+    while next < credited.count {
+      let credit = credited[next]
+      if let event = Receivables.net(credit.account, in: credit.asset, ledger) {
+        return .receivable(event)
+      }
+      next += 1
+    }
+    removeAll()
+    return nil
+  }
+
+  /// Forgets everything.
+  mutating func removeAll() {
+    credited.removeAll(keepingCapacity: true)
+    next = 0
+  }
+}
