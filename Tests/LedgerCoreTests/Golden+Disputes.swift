@@ -85,7 +85,8 @@ extension Golden {
         .netted(
           Receivables.Netting(
             receivable: Amount(units: 5), uncovered: Amount(units: 6), dispute: EventNumber(45),
-            source: .wallet(WalletNumber(8)), destination: .wallet(WalletNumber(9)), slot: DebtSlot(3),
+            source: .wallet(WalletNumber(8)), destination: .wallet(WalletNumber(9)),
+            slot: DebtSlot(3),
             asset: AssetNumber(1)))),
       time: start + 50, actor: .ledger,
       hex: """

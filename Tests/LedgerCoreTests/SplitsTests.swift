@@ -210,9 +210,10 @@ import Testing
       let refusal = refusal(given: Self.given, when: Self.pay(100), asked: body, by: Self.ann)
       #expect(refusal != nil)
     }
-    let closed = Self.given + [
-      .wallet(.closed(wallet: Self.second, to: .none, amount: .zero, asset: Scenario.usd))
-    ]
+    let closed =
+      Self.given + [
+        .wallet(.closed(wallet: Self.second, to: .none, amount: .zero, asset: Scenario.usd))
+      ]
     expect(
       given: closed, when: Self.pay(100), asked: Self.shares(Self.both), by: Self.ann,
       refused: .payeeClosed)
@@ -271,9 +272,10 @@ import Testing
 
   @Test func `a fee that payees bore goes back to each in proportion`() {
     let payment = EventNumber(Self.payment.rawValue + 2)
-    let given = Self.given + Self.payeeBears + [
-      Self.paid(1_000, fee: 10, schedule: 2, side: .payee)
-    ]
+    let given =
+      Self.given + Self.payeeBears + [
+        Self.paid(1_000, fee: 10, schedule: 2, side: .payee)
+      ]
     let body = Self.parts([
       (.wallet(Scenario.bobWallet), 667, 7), (.wallet(Self.second), 333, 3),
     ])
@@ -288,9 +290,10 @@ import Testing
 
   @Test func `all receivers give back or none`() {
     // Bob's second wallet spent a part of what it got.
-    let given = Self.given + [
-      Self.made, Scenario.paid(300, fee: 2, from: Self.second, to: .wallet(Scenario.annWallet)),
-    ]
+    let given =
+      Self.given + [
+        Self.made, Scenario.paid(300, fee: 2, from: Self.second, to: .wallet(Scenario.annWallet)),
+      ]
     let bodies = [Self.payment: Self.madeBody]
     let short = refusal(given: given, bodies: bodies, when: Self.refund(nil), by: Self.bob)
     #expect(
@@ -340,12 +343,13 @@ import Testing
 
   @Test func `what a label got only staff gives back, while it is there`() {
     let label = Payments.Payee.external(PayeeNumber(1))
-    let given = Self.given + [
-      .payment(
-        .payeeRegistered(
-          payee: PayeeNumber(1), tenant: TenantNumber(1), asset: Scenario.usd, label: 7)),
-      Self.paid(100, fee: 1),
-    ]
+    let given =
+      Self.given + [
+        .payment(
+          .payeeRegistered(
+            payee: PayeeNumber(1), tenant: TenantNumber(1), asset: Scenario.usd, label: 7)),
+        Self.paid(100, fee: 1),
+      ]
     let payment = EventNumber(Self.payment.rawValue + 1)
     let body = Self.parts([(label, 50, 0), (.wallet(Scenario.bobWallet), 50, 0)])
     expect(

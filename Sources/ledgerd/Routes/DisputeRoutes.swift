@@ -20,7 +20,8 @@ enum DisputeRoutes {
     "The evidence: text, or base64 of anything else. Shown as it is, never interpreted."
   ).required()
   static let outcome: Field<String> = Field.choice(
-    "outcome", Disputes.Outcome.allCases.map(\.word), "Who gets the money: refunded to the payer, "
+    "outcome", Disputes.Outcome.allCases.map(\.word),
+    "Who gets the money: refunded to the payer, "
       + "or denied, so that the payee keeps it."
   ).required()
   static let why = Field.text("reason", bytes: 0...1_000, lines: true, "Why, for people.")
@@ -319,7 +320,8 @@ struct DisputeView: Sendable {
       Property("ended_at", .time, isRequired: false, "When it was decided or dropped, if it was."),
     ] + Property.amount("amount", "What is disputed: all that was not refunded before.")
     + Property.amount(
-      "held", isRequired: false, "What is held of it now; the rest comes from what the payee is "
+      "held", isRequired: false,
+      "What is held of it now; the rest comes from what the payee is "
         + "paid next. Not in the answer to opening it.")
 
   func json(_ ids: TextIds) -> JSONValue {

@@ -84,7 +84,8 @@ extension WalletRoutes {
     "close", "Closes a wallet, and moves what is left to another of the agent's, free of charge.",
     who: [.apiKey, .operatorKey], body: [toWallet, Route.key],
     errors: [
-      .walletFrozen, .walletClosed, .walletInUse, .walletInDispute, .walletNotEmpty, .payeeNotFound, .selfPayment,
+      .walletFrozen, .walletClosed, .walletInUse, .walletInDispute, .walletNotEmpty, .payeeNotFound,
+      .selfPayment,
       .currencyDiffers, .payeeClosed, .invalidAmount,
     ]
   ) { call, wallet in

@@ -34,8 +34,9 @@ extension Disputes {
 
     case .withdraw(let number):
       let (opening, row) = try unfinished(number, named, body, by: actor, .withdraw, ledger)
-      guard actor.isStaff || actor == named?.header.actor
-        || opening.party == .payer && isOwner(actor, of: opening.payer, ledger)
+      guard
+        actor.isStaff || actor == named?.header.actor
+          || opening.party == .payer && isOwner(actor, of: opening.payer, ledger)
       else { throw Refusal(.notPermitted) }
       let end = try end(opening, row, isLost: true, ledger, into: &decision)
       decision.emit(.dispute(.withdrawn(end)), isAnswer: true, hasBody: true)
