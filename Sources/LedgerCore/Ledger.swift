@@ -287,7 +287,8 @@ public struct Ledger: ~Copyable {
     }
   }
 
-  /// Makes room for `events` more events of so many commands, so that a linked unit moves no memory.
+  /// Makes room for `events` more events of so many commands, so that a linked unit moves no
+  /// memory.
   mutating func reserve(_ events: Int, commands: Int) {
     identity.reserve(events)
     wallets.reserve(events)

@@ -321,7 +321,8 @@ import Testing
     #expect(story.available(other) == 0)
   }
 
-  /// Ann owes, wins against bob what he does not have, and bob's next credit goes through her hands.
+  /// Ann wins against bob what he does not have, owes him, and his next credit goes through her
+  /// hands.
   @Test func `what a debtor wins is netted in turn`() throws {
     let story = try Self.spent(isLive: true)
     // What bob paid ann is disputed by him, after she spent all she had.

@@ -204,8 +204,8 @@ public enum Refunds {
     }
   }
 
-  /// The refund that a dispute of the payee's ends in: all that was not refunded when it was opened,
-  /// and of the fee nothing. `body` lists the receivers with their parts.
+  /// The refund that a dispute of the payee's ends in: all that was not refunded when it was
+  /// opened, and of the fee nothing. `body` lists the receivers with their parts.
   static func decide(
     resolved opening: Disputes.Opening, _ body: Span<UInt8>, _ ledger: borrowing Ledger,
     into decision: inout Decision

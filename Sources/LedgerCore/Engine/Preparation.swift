@@ -253,20 +253,28 @@ extension Command {
     case .refund(.refund(let number, let amount)):
       part.put(number.rawValue)
       part.put(amount?.units ?? 0)
-    case .dispute(.open(let payment, let reason, _)):
-      part.put(payment.rawValue)
-      part.put(reason.rawValue)
-    case .dispute(.submitEvidence(let dispute, let evidence)):
-      part.put(dispute.rawValue)
-      part.put(evidence.rawValue)
-    case .dispute(.withdraw(let dispute)), .dispute(.review(let dispute)):
-      part.put(dispute.rawValue)
-    case .dispute(.resolve(let dispute, let outcome)):
-      part.put(dispute.rawValue)
-      part.put(outcome.rawValue)
+    case .dispute(let command): command.putDigestInput(into: &part)
     case .pause(.pause(let scope)), .pause(.resume(let scope)):
       part.put(scope.words.kind)
       part.put(scope.words.number)
+    }
+  }
+}
+
+extension Disputes.Command {
+  fileprivate func putDigestInput(into part: inout KeyedHash.Message) {
+    switch self {
+    case .open(let payment, let reason, _):
+      part.put(payment.rawValue)
+      part.put(reason.rawValue)
+    case .submitEvidence(let dispute, let evidence):
+      part.put(dispute.rawValue)
+      part.put(evidence.rawValue)
+    case .withdraw(let dispute), .review(let dispute):
+      part.put(dispute.rawValue)
+    case .resolve(let dispute, let outcome):
+      part.put(dispute.rawValue)
+      part.put(outcome.rawValue)
     }
   }
 }

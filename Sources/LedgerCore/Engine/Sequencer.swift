@@ -245,8 +245,8 @@ struct Sequencer: ~Copyable {
     return header
   }
 
-  /// Records what follows from credits to debtors. Answers false where a linked unit has no room for
-  /// it.
+  /// Records what follows from credits to debtors. Answers false where a linked unit has no room
+  /// for it.
   @inline(never)
   private mutating func net(inUnit: Bool) throws(StorageError) -> Bool {
     while let event = credits.netting(ledger) {

@@ -57,8 +57,8 @@ public struct TextIds: Sendable {
 
   init(key: SymmetricKey) { self.key = key }
 
-  /// The event that a text names: by its number in digits, or as the payment, reservation, refund or
-  /// dispute whose number it is.
+  /// The event that a text names: by its number in digits, or as the payment, reservation, refund
+  /// or dispute whose number it is.
   public func event(_ text: String) -> EventNumber? {
     if let number = UInt64(text) { return EventNumber(number) }
     for kind in [Kind.payment, .reservation, .refund, .dispute] {

@@ -180,6 +180,21 @@ extension Rejection {
     case .refundExceedsPayment: "Refund at most \(limit), which is what is left of the payment."
     case .alreadySettled:
       "Ask the payee; what he was owed is settled but for \(limit), and no longer here."
+    case .disputeNotFound, .duplicateDispute, .disputeWindowPassed, .nothingToDispute,
+      .disputeEnded, .disputeUnderReview, .disputeNotReviewed, .paymentDisputed,
+      .tooMuchEvidence, .walletInDispute:
+      disputeDetail(limit: limit) ?? ""
+    case .paused: "Try again later; an operator has stopped new payments."
+    case .alreadyPaused: "Nothing to do; it is stopped already."
+    case .notPaused: "Nothing to do; it is not stopped."
+    }
+  }
+}
+
+extension Rejection {
+  /// ``detail(limit:used:asked:)`` of what is about disputes; `nil` of everything else.
+  fileprivate func disputeDetail(limit: String) -> String? {
+    switch self {
     case .disputeNotFound: "Check the dispute's id; there is none of this id that is yours."
     case .duplicateDispute:
       "Look at the dispute in \"dispute_id\" and add evidence there; it bars another one."
@@ -194,9 +209,18 @@ extension Rejection {
       "Wait for the decision; \(Disputes.evidenceCountMax) pieces of evidence are there."
     case .walletInDispute:
       "Wait until the wallet's disputes are decided and what its agent owes for them is paid."
-    case .paused: "Try again later; an operator has stopped new payments."
-    case .alreadyPaused: "Nothing to do; it is stopped already."
-    case .notPaused: "Nothing to do; it is not stopped."
+    case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,
+      .notPermitted, .testLedgerOnly, .queueFull, .refusalRateExceeded, .assetInvalid,
+      .amountNotPositive, .amountOutOfRange, .storageFull, .clockAhead, .tenantNotFound,
+      .agentNotFound, .agentNameTaken, .credentialNotFound, .credentialTaken, .operatorNotFound,
+      .walletNotFound, .assetNotFound, .assetExists, .fundingCapExceeded, .walletFrozen,
+      .walletClosed, .walletOpen, .walletInUse, .walletNotEmpty, .payeeNotFound, .selfPayment,
+      .currencyDiffers, .insufficientFunds, .payeeClosed, .feeTakesAll, .paymentNotFound,
+      .splitInvalid, .scheduleNotFound, .scheduleInvalid, .scheduleInPast, .scheduleFalls,
+      .reservationNotFound, .reservationEnded, .captureExceedsHold, .deadlineOutOfRange,
+      .tooManyCaptures, .refundExceedsPayment, .alreadySettled, .paused, .alreadyPaused,
+      .notPaused:
+      nil
     }
   }
 }

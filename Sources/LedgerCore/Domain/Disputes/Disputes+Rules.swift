@@ -110,8 +110,8 @@ extension Disputes {
     }
   }
 
-  /// What is claimed of one receiver who got `amount` and did not give it back: what he has is held,
-  /// and the rest is advanced in a test ledger, uncovered in a live one.
+  /// What is claimed of one receiver who got `amount` and did not give it back: what he has is
+  /// held, and the rest is advanced in a test ledger, uncovered in a live one.
   private static func claim(
     _ amount: Amount, of payee: Payments.Payee, _ party: Party, _ ledger: borrowing Ledger
   ) throws(Refusal) -> Claim {

@@ -5,9 +5,9 @@ extension Receivables.Event {
     }
   }
 
-  /// 80 bytes: receivable 16, uncovered 16, dispute 8, source 8, destination 8, row 8, asset 8, kinds
-  /// of source (0 wallet, 1 set aside) and destination (0 hold, 1 wallet, 2 set aside) 1 each, zero
-  /// 6.
+  /// 80 bytes: receivable 16, uncovered 16, dispute 8, source 8, destination 8, row 8, asset 8,
+  /// kinds of source (0 wallet, 1 set aside) and destination (0 hold, 1 wallet, 2 set aside) 1
+  /// each, zero 6.
   func encode(into writer: inout ByteWriter) {
     switch self {
     case .netted(let netting):
