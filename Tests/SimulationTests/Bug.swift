@@ -81,6 +81,7 @@ enum Bug: String, CaseIterable, Sendable {
   case tierIsMarginal
   case tierBeginsOneLate
   case tierEndsTheBounds
+  case tierCountsForEarlierParts
   case fallingScheduleIsAccepted
   case restartForgetsTiers
   // Identity

@@ -68,6 +68,31 @@ extension Generator {
     return tiers
   }
 
+  /// A schedule with a tier, a reservation beyond its border, and captures on both sides of it.
+  mutating func holdAcrossBorder(_ model: NaiveLedger) -> [Request] {
+    let staff = staff(model)
+    let border = Int128(100 + dice.below(1_000))
+    let tier = Fees.Tier(
+      from: Amount(units: border), flat: Amount(units: Int128(dice.below(9))),
+      basisPoints: UInt32(40 + dice.below(400)))
+    let terms = Fees.Terms(
+      basisPoints: 40, side: dice.isOne(in: 2) ? .payer : .payee, isFeeRefunded: true)
+    let payer = WalletNumber(UInt64(payer(model) + 1))
+    let reserve = Reservations.Command.reserve(
+      from: payer, to: .external(label: UInt128(1 + dice.below(4))),
+      amount: Amount(units: border * 2), seconds: 3_600, isMultiple: true)
+    // Two events of the schedule, and one of the label where that is new.
+    let made = EventNumber(UInt64(model.log.count + 3 + dice.below(2)))
+    let parts = [dice.magnitude(to: border), border / 2, border / 3, 1]
+    return [
+      Request(.fee(.set(terms, begins: .none)), by: staff, body: Fees.Tier.body([tier])),
+      Request(.reservation(reserve), by: staff),
+    ]
+      + parts.map { part in
+        Request(.reservation(.capture(made, amount: Amount(units: max(part, 1)))), by: staff)
+      }
+  }
+
   /// Tiers that are none, or that let the fee fall.
   private mutating func spoilt(_ tiers: [Fees.Tier]) -> [UInt8] {
     var tiers = tiers

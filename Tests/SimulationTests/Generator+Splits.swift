@@ -122,8 +122,8 @@ extension Generator {
   ) {
     guard !shares.isEmpty else { return }
     let place = dice.below(shares.count)
-    switch dice.below(13) {
-    case 10: shares[place].recipient = shares[(place + 1) % shares.count].recipient
+    switch dice.below(14) {
+    case 10, 11: shares[place].recipient = shares[(place + 1) % shares.count].recipient
     case 0: shares.append(Share(shares[place].recipient, weight: weight(dice.below(6))))
     case 1: shares[place].recipient = .wallet(from)
     case 2: shares[place].recipient = .wallet(WalletNumber(number(beyond: model.wallets.count)))

@@ -143,6 +143,10 @@ extension Generator {
     if swarm.kinds[Swarm.Kind.paySplit.rawValue] > 0, dice.isOne(in: 20) {
       return widestSplit(model)
     }
+    let asks: [Swarm.Kind] = [.setFees, .reserve, .capture]
+    if asks.allSatisfy({ swarm.kinds[$0.rawValue] > 0 }), dice.isOne(in: 12) {
+      return holdAcrossBorder(model)
+    }
     return (0...dice.below(swarm.sizeMax)).map { _ in request(model) }
   }
 }

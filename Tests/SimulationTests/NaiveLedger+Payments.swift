@@ -293,8 +293,15 @@ extension NaiveLedger {
   private func part(of amount: Int128, in hold: Reservation) -> Int128 {
     if bug == .partsBearFeesOfTheirOwn { return fee(on: amount, by: hold.schedule) }
     let schedule = bug == .captureUsesTheScheduleOfNow ? self.schedule : hold.schedule
-    let before = hold.captured == 0 ? 0 : fee(on: hold.captured, by: schedule)
-    let fee = fee(on: hold.captured + amount, by: schedule) - before
+    var terms = schedules[schedule - 1]
+    if bug == .tierCountsForEarlierParts,
+      var tier = terms.tiers.last(where: { $0.from <= hold.captured + amount })
+    {
+      tier.from = 1
+      terms.tiers = [tier]
+    }
+    let before = hold.captured == 0 ? 0 : fee(on: hold.captured, by: terms)
+    let fee = fee(on: hold.captured + amount, by: terms) - before
     return bug == .captureTakesTheFeeTwice ? 2 * fee : fee
   }
 
