@@ -141,6 +141,14 @@ import Testing
     }
   }
 
+  /// A tier from the least amount on is in place of the terms, and nothing is below it.
+  @Test func `a tier may begin with the least amount and cost less than the terms`() {
+    let tiers = Fees.Tier.body([Fees.Tier(from: Amount(units: 1), basisPoints: 10)])
+    let terms = Fees.Terms(flat: Amount(units: 5), basisPoints: 40)
+    #expect(
+      refusal(when: .fee(.set(terms, begins: .none)), asked: tiers, by: .administrator) == nil)
+  }
+
   @Test func `tiers that are none are refused`() {
     let valid = Self.tiers[0]
     var lists = [[UInt8](repeating: 0, count: 39), [UInt8](repeating: 0, count: 40)]

@@ -297,7 +297,9 @@ import Testing
     case 10:
       let newest = past.last { $0.event.code == 0x0501 }
       return .reservation(.release(newest?.number ?? .none))
-    case 11: return .refund(.refund(named, amount: Amount(units: 1)))
+    case 11:
+      let paid = past.last { $0.event.payment?.payee.isSplit == false }
+      return .refund(.refund(paid?.number ?? .none, amount: Amount(units: 1)))
     case 12: return .wallet(random.below(2) == 0 ? .freeze(wallet) : .unfreeze(wallet))
     case 13: return .wallet(.close(WalletNumber(4 + UInt64(random.below(4)))))
     case 14: return .wallet(.reopen(WalletNumber(4 + UInt64(random.below(4)))))

@@ -93,9 +93,9 @@ extension NaiveLedger {
     return schedule.tiers
   }
 
-  /// No amount around a border costs less than one unit less does.
+  /// No amount around a border costs less than one unit less does; nothing is never paid.
   private func checkRise(_ schedule: Schedule, around border: Int128) throws(Refusal) {
-    for amount in max(border - 3, 1)...border + 3 {
+    for amount in max(border - 3, 2)...border + 3 {
       let less = fee(on: amount - 1, by: schedule)
       let more = fee(on: amount, by: schedule)
       guard more < less else { continue }

@@ -56,10 +56,12 @@ public enum Fees {
     }
 
     /// The fee just below `tier` and where it begins, if it falls there; `before` is the tier that
-    /// ends there, where one does. Amounts of both are within their bounds.
+    /// ends there, where one does. Amounts of both are within their bounds. Below one unit there is
+    /// nothing that is paid.
     public func fall(
       at tier: Tier, after before: Tier?
     ) throws(Refusal) -> (below: Amount, at: Amount)? {
+      guard tier.from.units > 1 else { return nil }
       let below = try fee(on: tier.from - Amount(units: 1), tier: before)
       let at = try fee(on: tier.from, tier: tier)
       return at < below ? (below, at) : nil

@@ -159,8 +159,7 @@ extension Rejection {
     case .walletFrozen: "Ask an operator; the wallet is frozen, and nothing new is taken from it."
     case .walletClosed: "Reopen the wallet first, or use another; it is closed."
     case .walletOpen: "Nothing to do; the wallet is open."
-    case .walletInUse:
-      "End the wallet's reservations first; they hold \(used)."
+    case .walletInUse: "End the wallet's reservations first; they hold \(used)."
     case .walletNotEmpty:
       "In \"to_wallet_id\", name a wallet of the agent's that takes the \(asked) in this one."
     case .payeeClosed: "Pay to another wallet; the payee's is closed."
@@ -185,8 +184,7 @@ extension Rejection {
       .tooMuchEvidence, .walletInDispute:
       disputeDetail(limit: limit) ?? ""
     case .paused: "Try again later; an operator has stopped new payments."
-    case .alreadyPaused: "Nothing to do; it is stopped already."
-    case .notPaused: "Nothing to do; it is not stopped."
+    case .alreadyPaused, .notPaused: "Nothing to do; that is so already."
     }
   }
 }
