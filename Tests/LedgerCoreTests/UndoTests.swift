@@ -283,8 +283,7 @@ import Testing
 
   private func simple(_ random: inout SplitMix64, _ past: [Recorded]) -> Command {
     let wallet = WalletNumber(UInt64(1 + random.below(2)))
-    let named =
-      past.isEmpty ? .none : past[past.count - 1 - random.below(min(past.count, 40))].number
+    let reserved = past.last { $0.event.code == 0x0501 }?.number ?? .none
     let scopes: [Pauses.Scope] = [.ledger, .tenant(TenantNumber(1)), .rail(.internal)]
     switch random.below(18) {
     case 6, 7:
@@ -293,10 +292,8 @@ import Testing
           from: wallet, to: .wallet(WalletNumber(3 - wallet.rawValue)),
           amount: Amount(units: Int128(1 + random.below(1_000))), seconds: 86_400,
           isMultiple: random.below(2) == 0))
-    case 8, 9: return .reservation(.capture(named, amount: Amount(units: 1)))
-    case 10:
-      let newest = past.last { $0.event.code == 0x0501 }
-      return .reservation(.release(newest?.number ?? .none))
+    case 8, 9: return .reservation(.capture(reserved, amount: Amount(units: 1)))
+    case 10: return .reservation(.release(reserved))
     case 11:
       let paid = past.last { $0.event.payment?.payee.isSplit == false }
       return .refund(.refund(paid?.number ?? .none, amount: Amount(units: 1)))
