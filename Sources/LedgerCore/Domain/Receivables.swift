@@ -8,7 +8,7 @@
 ///
 /// A debt has two parts. ``Netting/receivable`` is what the platform advanced and is owed;
 /// ``Netting/uncovered`` was not advanced, so it moves on as it comes in: to the dispute's hold, or
-/// to the payer once he won.
+/// to the payer once he won. What a payer who is the debtor himself would get of it lapses then.
 ///
 /// Invariant: after every command, an agent who owes in an asset has nothing available in any of
 /// his wallets that were credited by it (`accounting.md` 4, "net").
@@ -131,10 +131,14 @@ public enum Receivables {
       return (Amount(units: debts[slot].receivable), Amount(units: debts[slot].uncovered))
     }
 
-    /// From here on, what was uncovered goes to the payer.
-    mutating func redirect(_ slot: DebtSlot, to payer: WalletNumber) {
+    /// From here on, what was uncovered goes to the payer, who is `agent`'s. What he would owe to
+    /// himself lapses.
+    mutating func redirect(_ slot: DebtSlot, to payer: WalletNumber, of agent: AgentNumber) {
       debts[slot].claim = .none
       debts[slot].payer = payer
+      guard debtors[debts[slot].debtor].agent == agent else { return }
+      debts[slot].uncovered = 0
+      if debts[slot].receivable == 0 { remove(slot) }
     }
 
     /// Takes a debt out of its queue.
@@ -223,6 +227,16 @@ public enum Receivables {
       Netting(
         receivable: receivable, uncovered: uncovered, dispute: debt.dispute, source: source,
         destination: destination(of: debt, ledger), slot: slot, asset: asset))
+  }
+
+  /// Whether nothing is left of a debt after this.
+  static func isWhole(_ event: Event, _ ledger: borrowing Ledger) -> Bool {
+    switch event {
+    case .netted(let netting):
+      let debt = ledger.receivables.debts[netting.slot]
+      return netting.receivable.units == debt.receivable
+        && netting.uncovered.units == debt.uncovered
+    }
   }
 
   private static func destination(

@@ -3,10 +3,18 @@
 ///
 /// Netting is not part of a decision: it follows from the state after the command's events, and a
 /// credit that it leads to may have to be netted itself.
+///
+/// Where debtors owe one another in a circle, what one of them is credited comes back to him, and
+/// each round makes the debts only so much smaller. So a command nets at most
+/// ``partialCountMax`` times without paying a debt off; the next credit goes on with the rest.
 struct Credits: ~Copyable {
   private var postings = Postings()
   private var credited: [(account: Account, asset: AssetNumber)] = []
   private var next = 0
+  private var partialCount = 0
+
+  /// The most nettings of one command that leave some of their debt.
+  static let partialCountMax = 100
 
   /// Whether nothing was credited to a debtor.
   var isEmpty: Bool { credited.isEmpty }
@@ -25,9 +33,10 @@ struct Credits: ~Copyable {
 
   /// The next event that nets something; `nil` where nothing is left to net.
   mutating func netting(_ ledger: borrowing Ledger) -> Event? {
-    while next < credited.count {
+    while next < credited.count, partialCount < Self.partialCountMax {
       let credit = credited[next]
       if let event = Receivables.net(credit.account, in: credit.asset, ledger) {
+        if !Receivables.isWhole(event, ledger) { partialCount += 1 }
         return .receivable(event)
       }
       next += 1
@@ -40,5 +49,6 @@ struct Credits: ~Copyable {
   mutating func removeAll() {
     credited.removeAll(keepingCapacity: true)
     next = 0
+    partialCount = 0
   }
 }

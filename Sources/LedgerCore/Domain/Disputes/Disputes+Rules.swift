@@ -319,7 +319,8 @@ extension Ledger {
         if isOwed { receivables.remove(row.debt) }
         giveBack(claim, end.asset)
       } else if isOwed {
-        receivables.redirect(row.debt, to: end.payer)
+        receivables.redirect(
+          row.debt, to: end.payer, of: wallets.wallets[end.payer].agent)
       }
       slot = row.next
     }
