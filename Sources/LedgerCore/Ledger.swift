@@ -82,6 +82,11 @@ extension Command {
       true
     }
   }
+
+  /// Whether it may make somebody a debtor, whose next credits are netted.
+  var isDisputing: Bool {
+    if case .dispute(.open) = self { true } else { false }
+  }
 }
 
 /// A command's name on disk. Written once, never reused.

@@ -80,6 +80,37 @@ import Testing
     try scene.expectReplayAgrees()
   }
 
+  /// One dispute of many receivers, and a credit to them that nets more than its commands' events.
+  @Test func `a linked unit nets what it made a debt itself`() throws {
+    let scene = try Scene(.test)
+    let open = Request(
+      .wallet(.open(agent: scene.bob, asset: AssetNumber(1))), by: .agent(scene.bob))
+    let wallets = try (0..<20).map { _ in
+      guard
+        case .wallet(.opened(let wallet, _, _))? = try scene.engine.submitAndWait(open).recorded?
+          .event
+      else { throw StorageError.refused("no wallet was opened") }
+      return wallet
+    }
+    let shares = wallets.map { Splits.Share(.wallet($0), weight: 1) }
+    let split = Request(
+      .payment(.pay(from: scene.from, to: .split, amount: Amount(units: 2_000))),
+      by: .agent(scene.ann), body: Splits.Share.body(shares))
+    let payment = try #require(try scene.engine.submitAndWait(split).recorded).number
+    for wallet in wallets {
+      let spend = Payments.Command.pay(
+        from: wallet, to: .wallet(scene.from), amount: Amount(units: 99))
+      #expect(try scene.reason(Request(.payment(spend), by: .agent(scene.bob))) == nil)
+    }
+    let dispute = Request(
+      .dispute(.open(payment, reason: .other, within: Self.window)), by: .agent(scene.ann))
+    let outcomes = try scene.engine.submitAndWait(linked: [dispute, try scene.pay(2_100)])
+    #expect(outcomes.map { $0.refusal?.reason } == [nil, nil])
+    let isEmpty = try scene.engine.read { $0.receivables.isEmpty }
+    #expect(isEmpty)
+    try scene.expectReplayAgrees()
+  }
+
   @Test func `what a timer gives back is netted too`() throws {
     let clock = TestClock()
     let scene = try Scene(clock.options)

@@ -304,8 +304,8 @@ struct Sequencer: ~Copyable {
     }
     try fireDueTimers()
     if let known = try knownUnit(requests) { return known }
-    let eventCountMax =
-      ledger.receivables.isEmpty ? min(requests.count * Decision.eventCountMax, 4_096) : 4_096
+    let mayNet = !ledger.receivables.isEmpty || requests.contains { $0.command.isDisputing }
+    let eventCountMax = mayNet ? 4_096 : min(requests.count * Decision.eventCountMax, 4_096)
     let textByteCount = requests.reduce(0) { $0 + $1.textByteCount }
     let bodyByteCount = requests.reduce(0) { $0 + $1.bodyByteCountMax }
     if !batch.hasRoom(
