@@ -296,7 +296,7 @@ public struct Ledger: ~Copyable {
   /// memory.
   mutating func reserve(_ events: Int, commands: Int) {
     identity.reserve(events)
-    wallets.reserve(events)
+    wallets.reserve(events, suspenses: events + commands * Splits.countMax)
     payments.reserve(events)
     fees.reserve(events, tiers: commands * Fees.tierCountMax)
     reservations.reserve(events)

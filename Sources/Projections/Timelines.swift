@@ -214,8 +214,9 @@ extension Event {
       dispute
     case .dispute(.withdrawn(let end)), .dispute(.denied(let end)), .dispute(.refunded(let end)):
       end.dispute
-    case .receivable(.netted(let netting)): netting.dispute
-    case .reservation(.reserved), .wallet, .identity, .genesis, .refusal, .payment, .fee, .pause:
+    // A netting is not: whoever pays a debtor makes one, and they would bury a dispute's steps.
+    case .reservation(.reserved), .wallet, .identity, .genesis, .refusal, .payment, .fee, .pause,
+      .receivable:
       nil
     }
   }

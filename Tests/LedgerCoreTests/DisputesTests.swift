@@ -321,9 +321,8 @@ import Testing
     #expect(story.available(other) == 0)
   }
 
-  /// Ann wins against bob what he does not have, owes him, and his next credit goes through her
-  /// hands.
-  @Test func `what a debtor wins is netted in turn`() throws {
+  /// Ann wins against bob, and what she won is there to be claimed by him.
+  @Test func `what a payer won can be claimed from him`() throws {
     let story = try Self.spent(isLive: true)
     // What bob paid ann is disputed by him, after she spent all she had.
     let bobs = EventNumber(Self.payment.rawValue + 1)

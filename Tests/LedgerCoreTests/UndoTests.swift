@@ -240,7 +240,7 @@ import Testing
       let terms = Fees.Terms(
         basisPoints: 40, side: random.below(2) == 0 ? .payer : .payee, isFeeRefunded: true)
       return (.fee(.set(terms, begins: .none)), Fees.Tier.body(tiers))
-    case 4, 5: return (dispute(&random, past.events), [])
+    case 4, 5, 6: return (dispute(&random, past.events), [])
     default:  // not ours: a random number
       return (simple(&random, past.events), [])
     }
@@ -253,7 +253,7 @@ import Testing
     // So that what is disputed is not always there.
     case 4, 5:
       return Scenario.pay(
-        Int128(1 + random.below(5_000)), from: Scenario.bobWallet, to: .external(label: 7))
+        Int128(1 + random.below(1_500)), from: Scenario.bobWallet, to: .external(label: 7))
     case 0: return .dispute(.review(opened))
     case 1: return .dispute(.withdraw(opened))
     case 2: return .dispute(.resolve(opened, .refunded))

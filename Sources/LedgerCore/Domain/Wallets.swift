@@ -253,12 +253,12 @@ public enum Wallets {
       assets.append(Asset(code: code.bytes, scale: UInt64(scale)))
     }
 
-    mutating func reserve(_ events: Int) {
+    mutating func reserve(_ events: Int, suspenses count: Int) {
       wallets.reserve(events)
       assets.reserve(events)
       newest.reserve(events)
-      suspenses.reserve(events)
-      suspenseByAgent.reserve(events)
+      suspenses.reserve(count)
+      suspenseByAgent.reserve(count)
     }
 
     func withBytes<Failure: Error>(

@@ -13,6 +13,8 @@ struct Credits: ~Copyable {
   private var next = 0
   private var partialCount = 0
 
+  /// The most nettings of one command, so that they are in its batch.
+  static let countMax = 4_000
   /// The most nettings of one command that leave some of their debt.
   static let partialCountMax = 100
 

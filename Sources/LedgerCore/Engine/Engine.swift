@@ -379,7 +379,8 @@ public final class Engine: Sendable {
   }
 
   /// The body of an event: the receivers of a split (``Splits/Part/all(_:)``), the tiers of a fee
-  /// schedule (``Fees/Tier/all(_:)``); empty where it has none.
+  /// schedule (``Fees/Tier/all(_:)``), the claims of a dispute (``Disputes/Claim/all(_:)``); empty
+  /// where it has none.
   public func body(of number: EventNumber) throws(LedgerFailure) -> [UInt8] {
     try withLog { log throws(StorageError) in
       try log.withFrame(number) { frame throws(StorageError) in

@@ -191,7 +191,7 @@ struct Sequencer: ~Copyable {
       return try refuse(requests[index], error)
     }
     if !batch.hasRoom(
-      for: decision.count, bodyByteCount: decision.body.count,
+      for: decision.count + netCountMax, bodyByteCount: decision.body.count,
       textByteCount: requests[index].textByteCount)
     {
       if inUnit {
@@ -210,7 +210,7 @@ struct Sequencer: ~Copyable {
         body: decision.takeBody(of: place))
       if place == answer { header = recorded }
     }
-    if !credits.isEmpty, !(try net(inUnit: inUnit)) {
+    if !credits.isEmpty, !net(inUnit: inUnit) {
       return .refused(Refusal(.unitTooLarge), event: .none, isReplay: false)
     }
     return .done(Recorded(header: header, event: decision[answer]), isReplay: false)
@@ -248,16 +248,25 @@ struct Sequencer: ~Copyable {
   /// Records what follows from credits to debtors. Answers false where a linked unit has no room
   /// for it.
   @inline(never)
-  private mutating func net(inUnit: Bool) throws(StorageError) -> Bool {
+  private mutating func net(inUnit: Bool) -> Bool {
+    var left = netCountMax
     while let event = credits.netting(ledger) {
-      if inUnit, batch.count >= unitEnd || !batch.hasRoom(for: 1) {
+      guard inUnit ? batch.count < unitEnd && batch.hasRoom(for: 1) : left > 0 else {
         credits.removeAll()
-        return false
+        return !inUnit
       }
-      if !batch.hasRoom(for: 1) { try passOn() }
+      left -= 1
       _ = record(event, by: .ledger, key: nil, text: nil)
     }
     return true
+  }
+
+  /// The most nettings that follow a command or a timer, for which its batch must have room: they
+  /// are durable with it or not at all. What is left waits for the debtor's next credit.
+  @inline(__always)
+  private var netCountMax: Int {
+    ledger.receivables.isEmpty
+      ? 0 : min(ledger.receivables.debts.count + Credits.partialCountMax, Credits.countMax)
   }
 
   /// The sealed text that goes beside the event at `place` of the decision, if any does.
@@ -351,9 +360,9 @@ struct Sequencer: ~Copyable {
     // Without room nothing is written; what falls due fires afterwards, with its deadline. By a
     // clock that is not believed nothing falls due.
     while ledger.timers.count > 0, room != .none, let event = ledger.due(at: nextTime) {
-      if !batch.hasRoom(for: 1) { try passOn() }
+      if !batch.hasRoom(for: 1 + netCountMax) { try passOn() }
       _ = record(event, by: .ledger, key: nil, text: nil)
-      if !credits.isEmpty { _ = try net(inUnit: false) }
+      if !credits.isEmpty { _ = net(inUnit: false) }
     }
   }
 

@@ -183,9 +183,12 @@ enum DisputeRoutes {
       .dispute(.open(number, reason: wrong, within: window)), by: call.holder.actor,
       key: call.key, text: call[description].map { [$0] } ?? [])
     let (event, isReplay) = try await backend.submit(request, asset: asset)
-    guard let asset, case .dispute(.opened(let opening)) = event.event else {
+    guard case .dispute(.opened(let opening)) = event.event else {
       preconditionFailure("opening a dispute ends in another event")
     }
+    // Known before, unless the payment was recorded meanwhile.
+    if asset == nil { asset = try await backend.assets.asset(opening.asset) }
+    guard let asset else { preconditionFailure("a payment has an asset") }
     let view = DisputeView(
       Backend.Opened(event: event, opening: opening), [], asset: asset,
       description: call[description], held: nil)
@@ -216,9 +219,9 @@ enum DisputeRoutes {
     }
     var rows: [JSONValue] = []
     for event in found {
-      guard case .dispute(.opened(let opening)) = event.event else { continue }
+      let id = backend.ids.text(.dispute, event.number.rawValue)
       let view = try await backend.view(
-        opened: Backend.Opened(event: event, opening: opening))
+        opened: try await backend.dispute(id, seenBy: call.holder))
       if let wanted = call[status], view.status.word != wanted { continue }
       rows.append(view.json(backend.ids))
     }
@@ -322,7 +325,7 @@ struct DisputeView: Sendable {
     + Property.amount(
       "held", isRequired: false,
       "What is held of it now; the rest comes from what the payee is "
-        + "paid next. Not in the answer to opening it.")
+        + "paid next. Not in the answer to opening it, nor for one receiver of several.")
 
   func json(_ ids: TextIds) -> JSONValue {
     var members = Members()
@@ -413,6 +416,8 @@ extension Backend {
   struct Opened: Sendable {
     var event: Recorded
     var opening: Disputes.Opening
+    /// Whether whoever asks may see what is held: the payer, staff, and a payee who is the only one.
+    var showsHold = true
   }
 
   /// The dispute of this text id, if whoever asks is a party to its payment, or staff.
@@ -431,7 +436,10 @@ extension Backend {
       if case .wallet(let number) = claim.payee { number } else { nil }
     }
     guard try await isParty(principal, [opening.payer] + wallets) else { throw notFound }
-    return Opened(event: event, opening: opening)
+    let isPayers = try await isParty(principal, [opening.payer])
+    return Opened(
+      event: event, opening: opening,
+      showsHold: isPayers || Disputes.Claim.count(body.span) == 1)
   }
 
   /// A dispute with what became of it, its description and what it holds.
@@ -453,6 +461,6 @@ extension Backend {
     let text = try await read { () throws(LedgerFailure) in try engine.text(of: number)?.first }
     return DisputeView(
       opened, steps.reversed(), asset: try await assets.asset(opened.opening.asset),
-      description: text, held: held)
+      description: text, held: opened.showsHold ? held : nil)
   }
 }

@@ -120,7 +120,7 @@ public enum Disputes {
     case withdraw(EventNumber)
     /// Begins to look at it. Operators only.
     case review(EventNumber)
-    /// Decides it. Operators only, and none that is a party. The request's first text is why.
+    /// Decides it. Operators only. The request's first text is why.
     case resolve(EventNumber, Outcome)
   }
 

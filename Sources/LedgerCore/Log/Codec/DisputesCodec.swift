@@ -121,7 +121,7 @@ extension Disputes.Claim {
   }
 
   /// How many claims an event's body has.
-  static func count(_ body: Span<UInt8>) -> Int { body.count / byteCount }
+  public static func count(_ body: Span<UInt8>) -> Int { body.count / byteCount }
 
   /// The claim at `index`, which is less than ``count(_:)``.
   static func read(_ body: Span<UInt8>, _ index: Int) -> Disputes.Claim {
@@ -148,9 +148,10 @@ extension Disputes.Claim {
       let claim = read(body, index)
       let kind: UInt64 = body.load(at: index * byteCount + 56)
       let amounts = [claim.held, claim.receivable, claim.uncovered]
-      guard kind <= 1, amounts.allSatisfy({ $0 >= .zero && $0 <= .commandMax }) else {
-        throw .damaged("a dispute has a claim that is none")
-      }
+      let isOpening = principal != nil
+      guard kind <= 1, amounts.allSatisfy({ $0 >= .zero && $0 <= .commandMax }),
+        isOpening ? !claim.suspense.isSome : claim.receivable <= claim.held
+      else { throw .damaged("a dispute has a claim that is none") }
       holds += claim.held
       all += claim.held + claim.receivable + claim.uncovered
     }
