@@ -34,10 +34,16 @@ struct Books {
   private var stray: (wallet: WalletNumber, units: Int128)?
   /// Whose external payee each is, from payee 1.
   private var payeeTenants: [TenantNumber] = []
+  /// What the last command credited to debtors.
+  private var credited: Set<Place> = []
 
   /// Takes the next event with its body, and says what is not so after it.
   mutating func follow(_ recorded: Recorded, _ body: [UInt8]) throws(Mismatch) {
     try follow(recorded.header)
+    switch recorded.event {
+    case .receivable, .wallet(.setAside), .dispute(.refunded): break
+    default: try checkCredited()
+    }
     try lives.follow(recorded, body)
     try follow(stray: recorded)
     if case .payment(.payeeRegistered(let payee, let tenant, _, _)) = recorded.event {
@@ -48,9 +54,22 @@ struct Books {
     }
     var postings = Postings()
     recorded.event.postings(body: body.span, into: &postings)
-    for index in 0..<postings.count { try post(postings[index], recorded) }
+    for index in 0..<postings.count {
+      try post(postings[index], recorded)
+      credited.insert(Place(account: postings[index].credit, asset: postings[index].asset))
+    }
     try check(recorded)
     try checkWallets(recorded)
+  }
+
+  /// Who was credited and owes has nothing left there (`accounting.md` 4, "net").
+  mutating func checkCredited() throws(Mismatch) {
+    for place in credited where balance(place) > 0 && !lives.isNettedInPart {
+      guard let agent = lives.owner(of: place.account), lives.owes(agent, in: place.asset)
+      else { continue }
+      throw Mismatch("\(place.account) of a debtor has \(balance(place)) after \(last as Any)")
+    }
+    credited = []
   }
 
   /// What the account holds, as its normal side has it.
@@ -68,7 +87,7 @@ struct Books {
     }
     for sum in sums {
       switch sum.place.account {
-      case .external, .suspense: places.insert(sum.place)
+      case .external, .suspense, .disputeHold, .receivable: places.insert(sum.place)
       case .walletAvailable, .walletHeld, .faucet, .feeIncome, .dust: break
       }
     }
@@ -84,6 +103,8 @@ struct Books {
     case .suspense(let agent): return "Liabilities:Suspense:\(agent)"
     case .dust: return "Income:Dust"
     case .feeIncome(let rail): return "Income:Fees:\(rail)"
+    case .disputeHold(let dispute): return "Liabilities:DisputeHold:\(dispute)"
+    case .receivable(let dispute): return "Assets:Receivable:\(dispute)"
     case .external(let payee):
       guard payee.isSome, payee.rawValue <= UInt64(payeeTenants.count) else {
         throw Mismatch("payee \(payee) was never registered")
@@ -124,6 +145,8 @@ struct Books {
     if case .wallet(.setAside(let wallet, _, let amount, _)) = recorded.event {
       aside = (wallet, amount.units)
     }
+    // A payee's dispute ends between its refund and what that has set aside.
+    if case .dispute(.refunded(let end)) = recorded.event, end.held == .zero { return }
     guard aside?.wallet == stray?.wallet, aside?.units == stray?.units else {
       throw Mismatch("\(stray as Any) is to be set aside before \(recorded)")
     }
@@ -142,8 +165,17 @@ struct Books {
         }
       case .walletAvailable(let wallet):
         guard sum.balance != 0, lives.status(wallet) == .closed else { continue }
-        guard stray == nil else { throw Mismatch("two closed wallets have money: \(recorded)") }
+        guard stray == nil || stray?.wallet == wallet
+        else { throw Mismatch("two closed wallets have money: \(recorded)") }
         stray = (wallet, sum.balance)
+      case .disputeHold(let dispute):
+        guard sum.balance == lives.held(dispute) else {
+          throw Mismatch("\(dispute) holds \(sum.balance), not its claims, after \(recorded)")
+        }
+      case .receivable(let dispute):
+        guard sum.balance == lives.receivable(dispute) else {
+          throw Mismatch("\(dispute) is owed \(sum.balance), not its debts, after \(recorded)")
+        }
       case .faucet, .external, .feeIncome, .suspense, .dust: continue
       }
     }

@@ -57,6 +57,51 @@ enum Bug: String, CaseIterable, Sendable {
   case payerGetsEveryFee
   case payerMayRefund
   case frozenPayeeMayRefund
+  // Disputes
+  case anybodyMayDispute
+  case strangersSeeDisputes
+  case otherPartyMayWithdraw
+  case windowIsOneLonger
+  case disputedAfterDecision
+  case withdrawalBarsTheOther
+  case disputedPaymentIsRefunded
+  case endedDisputeGoesOn
+  case withdrawnUnderReview
+  case resolvedWithoutReview
+  case evidenceNeverEnds
+  case disputeForgetsRefunds
+  case splitClaimForgetsRefunds
+  case labelIsHeldBeyondItsBalance
+  case payeesDisputeHolds
+  case payeesDisputeReturnsTheFee
+  case deniedReturnsTheAdvance
+  case closedPayeeGetsItBack
+  case wonDisputeReturnsTheFee
+  case wonDisputePaysThePrincipal
+  case wonDisputeIsNoRefund
+  case walletInDisputeIsClosed
+  case restartForgetsEvidence
+  // Debts
+  case newestDebtIsNettedFirst
+  case uncoveredIsNettedFirst
+  case debtsAreOfEveryAsset
+  case onlyClaimedWalletIsNetted
+  case oneDebtIsNettedPerCredit
+  case nettingIsNotChained
+  case nettingAnswers
+  case releaseIsNotNetted
+  case expiryIsNotNetted
+  case captureIsNotNetted
+  case refundIsNotNetted
+  case fundingIsNotNetted
+  case inheritanceIsNotNetted
+  case reopeningIsNotNetted
+  case suspenseIsNotNetted
+  case disputeEndIsNotNetted
+  case lostDisputeIsStillOwed
+  case agentOwesToHimself
+  case closedWinnerIsCredited
+  case restartForgetsDebts
   // Wallets that are stopped and ended
   case anybodyMayFreeze
   case walletWithHoldsIsClosed

@@ -156,6 +156,7 @@ struct EngineSubject: Subject {
   func balances(of places: [Place]) async throws -> [Int128] {
     if places.isEmpty { return [] }
     let books = try await engine.books()
+    let disputes = try await engine.read { $0.disputeBalances }
     return try places.map { place in
       switch place.account {
       case .walletAvailable(let wallet): try Self.pick(wallet, of: books.wallets).available.units
@@ -163,6 +164,7 @@ struct EngineSubject: Subject {
       case .external(let payee): try Self.pick(payee, of: books.payees).balance.units
       case .suspense(let agent):
         books.suspenses.first { $0.agent == agent && $0.asset == place.asset }?.balance.units ?? 0
+      case .disputeHold, .receivable: disputes[place.account] ?? 0
       case .faucet, .feeIncome, .dust: throw Mismatch("the ledger keeps no \(place.account)")
       }
     }
@@ -217,6 +219,18 @@ struct EngineSubject: Subject {
     engine = try Engine.open(directory.path, options)
   }
 
+  mutating func append(_ events: [Recorded]) throws {
+    engine.close()
+    if !events.isEmpty { try write(events) }
+    engine = try Engine.open(directory.path, options)
+  }
+
+  private func write(_ events: [Recorded]) throws(StorageError) {
+    var opening = try Opening(directory.path, options)
+    for recorded in events { opening.batch.append(recorded.event, recorded.header) }
+    try opening.writer.commit(&opening.batch)
+  }
+
   /// The files as they are at one moment. The housekeeping thread may rename one after it was
   /// listed and before it is copied: then that was no moment, and it is done again.
   private func copied(triesLeft: Int) throws -> URL {
@@ -252,6 +266,7 @@ extension EngineSubject {
       throw Mismatch("\(refunded) was refunded, not \(model.paid.map(\.refunded))")
     }
     try await compareSplits(model)
+    try await compareDebts(model)
     try await compareTimers(model)
   }
 
@@ -288,6 +303,34 @@ extension EngineSubject {
       guard parts == paid.parts.map({ [$0.refunded, $0.feeRefunded] }) else {
         throw Mismatch("\(parts) was refunded of \(paid)")
       }
+    }
+  }
+
+  /// Every unfinished dispute with its claims, and every debt, has a row; nothing else has.
+  private func compareDebts(_ model: NaiveLedger) async throws {
+    let rows = try await engine.read { ledger in
+      var rows: [[Int128]] = []
+      ledger.receivables.walk { slot, debt, debtor in
+        rows.append([
+          Int128(slot.rawValue), Int128(debt.dispute.rawValue), debt.receivable, debt.uncovered,
+          Int128(debtor.agent.rawValue), Int128(debtor.asset.rawValue),
+          Int128(debt.payer.rawValue),
+        ])
+      }
+      return rows
+    }
+    let expected = model.debts.sorted { $0.slot < $1.slot }.map { debt in
+      [
+        Int128(debt.slot), Int128(debt.dispute.rawValue), debt.receivable, debt.uncovered,
+        Int128(debt.agent), Int128(debt.asset.rawValue), Int128((debt.payer ?? -1) + 1),
+      ]
+    }
+    guard rows == expected else { throw Mismatch("\(rows) is owed, not \(expected)") }
+    let counts = try await engine.read { [$0.disputes.rows.count, $0.disputes.claims.count] }
+    let open = model.disputes.filter { $0.ending == nil }
+    let claimCount = open.map(\.claims.count).reduce(0, +)
+    guard counts == [open.count, claimCount] else {
+      throw Mismatch("there are \(counts) disputes and claims, not \(open.count), \(claimCount)")
     }
   }
 

@@ -29,6 +29,10 @@ extension Generator {
     case .close: return close(model, broken)
     case .reopen: return reopen(model, broken)
     case .pause: return pause(model, broken)
+    case .dispute: return dispute(model, broken)
+    case .evidence: return submitEvidence(model, broken)
+    case .decide: return decide(model, broken)
+    case .repay: return repay(model, broken)
     }
   }
 }
@@ -190,8 +194,8 @@ extension Generator {
     var secretKey = dice.bits128()
     var actor = dice.isOne(in: 4) ? staff(model) : .anonymous
     for _ in 0..<broken {
-      switch dice.below(7) {
-      case 0:
+      switch dice.below(8) {
+      case 0, 7:
         let names = model.agents.map(\.name).filter { $0 >> 64 == tenant && $0 != 0 }
         if !names.isEmpty { name = dice.pick(names) }
       case 1: asset = AssetNumber(number(beyond: model.assets.count))

@@ -68,6 +68,7 @@ extension Generator {
     let open = model.reservations.filter(\.isOpen)
     if dice.isOne(in: 12), !model.reservations.isEmpty { return dice.pick(model.reservations) }
     if open.isEmpty { return nil }
+    if dice.isOne(in: 3), let hold = debtorsHold(model) { return hold }
     let stray = open.filter { hold in
       isClosed(hold.payee, model) || model.wallets[hold.payer].status == .frozen
     }
@@ -136,14 +137,6 @@ extension Generator {
     return Request(.refund(refund), by: actor)
   }
 
-  /// The agent of each receiver that is a wallet.
-  private func owners(of paid: NaiveLedger.Paid, _ model: NaiveLedger) -> [Actor] {
-    paid.parts.compactMap { part in
-      guard case .wallet(let wallet) = part.payee else { return nil }
-      return owner(Int(wallet.rawValue) - 1, model)
-    }
-  }
-
   /// A reservation, and what names it before it is in the log: captures, its release and refunds of
   /// its captures, all in one unit.
   mutating func holdAndEnd(_ model: NaiveLedger) -> [Request] {
@@ -199,6 +192,8 @@ extension Generator {
     let isHeld = model.reservations.contains(where: \.isOpen)
     if isPaused, isHeld, dice.isOne(in: 6) { return capture(model, 0) }
     let stopped = model.wallets.indices.filter { model.wallets[$0].status != .open }
+    let disputeCount = model.disputes.count { $0.ending == nil }
+    if disputeCount > 5, dice.isOne(in: 8) { return decide(model, 0) }
     guard stopped.count * 3 > model.wallets.count, dice.isOne(in: 6) else { return nil }
     let place = dice.pick(stopped)
     let wallet = WalletNumber(UInt64(place + 1))

@@ -19,6 +19,10 @@ struct Generator {
   /// The next step, where `model` says what is so.
   mutating func next(_ model: NaiveLedger) -> Step {
     if model.agents.isEmpty { return .submit([Job(requests: firstRequests())]) }
+    if swarm.livemode {
+      let isPoor = model.wallets.indices.allSatisfy { model.available($0) == 0 }
+      if dice.isOne(in: isPoor ? 2 : 40) { return deposit(model) }
+    }
     if swarm.moves[Swarm.Move.unit.rawValue] > 0, dice.isOne(in: 3),
       let requests = unitToDeadline(model)
     {
@@ -147,6 +151,9 @@ extension Generator {
     if asks.allSatisfy({ swarm.kinds[$0.rawValue] > 0 }), dice.isOne(in: 12) {
       return holdAcrossBorder(model)
     }
+    if swarm.kinds[Swarm.Kind.dispute.rawValue] > 0, dice.isOne(in: 4) {
+      return dice.isOne(in: 3) ? disputeAndEnd(model) : spendAndDispute(model)
+    }
     return (0...dice.below(swarm.sizeMax)).map { _ in request(model) }
   }
 }
@@ -159,6 +166,9 @@ extension Generator {
     var requests: [Request] = []
     if swarm.kinds[Swarm.Kind.reserve.rawValue] > 0, dice.isOne(in: 4) {
       requests = holdAndEnd(model)
+    }
+    if swarm.kinds[Swarm.Kind.dispute.rawValue] > 0, dice.isOne(in: 5) {
+      requests = dice.isOne(in: 2) ? disputeAndEnd(model) : spendAndDispute(model)
     }
     let hasRepeats = dice.isOne(in: 4)
     // The longer it is, the likelier that one is refused, and all with it.
@@ -224,6 +234,11 @@ extension Generator {
       let deadline = dice.isOne(in: 2) ? first.deadline : dice.pick(timers).deadline
       return deadline - 2 + UInt64(dice.below(4))
     }
+    if swarm.kinds[Swarm.Kind.dispute.rawValue] > 0, dice.isOne(in: 4),
+      let end = endOfWindow(model)
+    {
+      return end
+    }
     switch dice.below(8) {
     case 0: return model.wall - 1
     case 1: return model.wall - second
@@ -238,6 +253,7 @@ extension Generator {
 
   /// More refusals of one agent than are recorded in a minute.
   private mutating func storm(_ model: NaiveLedger) -> [Request] {
+    if dice.isOne(in: 2), let evidence = muchEvidence(model) { return evidence }
     let wallet = dice.below(model.wallets.count)
     let actor = Actor.agent(AgentNumber(model.wallets[wallet].agent))
     let tooMuch = Command.payment(

@@ -33,13 +33,18 @@ struct Lives {
   private(set) var open: [Open] = []
   private var tenants: [AgentNumber: TenantNumber] = [:]
   private var ended: Set<EventNumber> = []
-  private var paid: [EventNumber: Paid] = [:]
+  var paid: [EventNumber: Paid] = [:]
+  var disputes = DisputeLives()
   private var schedules: [Fees.Terms] = []
   private var pauses: Set<Pauses.Scope> = []
 
   mutating func follow(_ recorded: Recorded, _ body: [UInt8]) throws(Mismatch) {
+    try checkResolved(recorded)
+    if case .receivable = recorded.event {} else { disputes.partialCount = 0 }
     switch recorded.event {
-    case .genesis(.opened(_, let terms, _)): schedules = [terms]
+    case .genesis(.opened(_, let terms, let livemode)):
+      schedules = [terms]
+      disputes.livemode = livemode
     case .fee(.set(_, let terms, _)):
       schedules.append(terms)
       let borders = Fees.Tier.all(body.span).map(\.from)
@@ -56,6 +61,8 @@ struct Lives {
     case .reservation(let event): try follow(event, recorded)
     case .refund(.completed(let refund)):
       try follow(refund, Splits.Part.all(body.span), recorded)
+    case .dispute(let event): try follow(event, Disputes.Claim.all(body.span), recorded)
+    case .receivable(.netted(let netting)): try follow(netting, recorded)
     case .pause(.paused(let scope)):
       try require(pauses.insert(scope).inserted, "was paused already", recorded)
     case .pause(.resumed(let scope)):
@@ -94,6 +101,7 @@ extension Lives {
     case .closed(let number, let heir, _, _):
       try step(number, from: .open, to: .closed, recorded)
       try require(held(number) == 0, "closes a wallet with holds", recorded)
+      try require(!isInDispute(number), "closes a wallet in dispute", recorded)
       guard heir.isSome else { break }
       let place = Int(number.rawValue) - 1
       try require(
@@ -157,9 +165,11 @@ extension Lives {
     guard var was = paid[refund.payment]
     else { throw Mismatch("refunds no payment: \(recorded)") }
     let payment = was.payment
+    let isResolved = try isResolving(refund, recorded)
     try require(
       refund.payer == payment.payer && refund.payee == payment.payee
-        && refund.asset == payment.asset && refund.side == payment.side,
+        && refund.asset == payment.asset
+        && refund.side == (isResolved ? .payer : payment.side),
       "differs from its payment", recorded)
     try require(refund.amount > .zero && refund.fee >= .zero, "refunds nothing", recorded)
     try take(parts, of: refund, from: &was.left, recorded)
@@ -169,7 +179,7 @@ extension Lives {
     try require(was.feeRefunded <= payment.fee.units, "refunds too much fee", recorded)
     if !schedules[Int(payment.schedule.rawValue) - 1].isFeeRefunded {
       try require(was.feeRefunded == 0, "refunds a fee that stays", recorded)
-    } else if was.refunded == payment.amount.units {
+    } else if was.refunded == payment.amount.units, !isResolved {
       try require(was.feeRefunded == payment.fee.units, "keeps some of the fee", recorded)
     }
     // Who gave back no more than he got has, once all came back, given exactly that (E-54).

@@ -1,8 +1,9 @@
 @testable import LedgerCore
 
 /// Payments and reservations are in `NaiveLedger+Payments.swift`, payments with several receivers
-/// in `NaiveLedger+Splits.swift`, refunds in `NaiveLedger+Refunds.swift`, fees in
-/// `NaiveLedger+Fees.swift`, what stops wallets and more in `NaiveLedger+Wallets.swift`.
+/// in `NaiveLedger+Splits.swift`, refunds in `NaiveLedger+Refunds.swift`, disputes in
+/// `NaiveLedger+Disputes.swift`, fees in `NaiveLedger+Fees.swift`, what stops wallets and more in
+/// `NaiveLedger+Wallets.swift`.
 extension NaiveLedger {
   /// Does the command and records its events, or leaves everything as it is.
   mutating func perform(_ request: Request) throws(Refusal) {
@@ -42,6 +43,8 @@ extension NaiveLedger {
       try release(number, by: actor)
     case .refund(.refund(let number, let amount)):
       try refund(number, amount?.units, by: actor, own)
+    case .dispute(let command):
+      try perform(command, by: actor, own)
     case .pause(.pause(let scope)):
       try pause(scope, by: actor, own)
     case .pause(.resume(let scope)):

@@ -8,6 +8,9 @@ extension NaiveLedger {
     guard let place else { throw Refusal(.paymentNotFound) }
     let payment = paid[place].payment
     try checkMayRefund(paid[place], by: actor)
+    if let dispute = dispute(of: place), bug != .disputedPaymentIsRefunded {
+      throw Refusal(.paymentDisputed, about: dispute.number)
+    }
     let amount = try refundable(place, asked)
     let fee = feePart(of: amount, place)
     let given = given(amount, fee, of: paid[place])
@@ -33,6 +36,38 @@ extension NaiveLedger {
     if case .split = payment.payee { body = Self.body(given) }
     record(.refund(.completed(refund)), by: actor, text, body: body)
     setAside(payment.side == .payer ? amount + fee : amount, payer, by: actor)
+  }
+
+  /// What a payee's dispute ends in: all that was not refunded, by everybody who still has it, and
+  /// nothing of the fee.
+  mutating func refundWon(_ dispute: Dispute, by actor: Actor) throws(Refusal) {
+    let payment = paid[dispute.paid].payment
+    let given = paid[dispute.paid].parts.map { part in
+      Part(payee: part.payee, amount: part.amount - part.refunded, fee: 0)
+    }
+    for part in given {
+      if case .wallet(let wallet) = part.payee, part.amount > 0,
+        wallets[Int(wallet.rawValue) - 1].status == .closed
+      {
+        throw Refusal(.walletClosed)
+      }
+      try check(part.payee, has: part.amount, payment.asset)
+    }
+    let payer = Self.wallet(Int(payment.payer.rawValue) - 1)
+    for (index, part) in given.enumerated() {
+      move(part.amount, payment.asset, debit: account(part.payee), credit: payer)
+      paid[dispute.paid].parts[index].refunded += part.amount
+    }
+    paid[dispute.paid].refunded += dispute.principal
+    if bug == .payeesDisputeReturnsTheFee {
+      move(payment.fee.units, payment.asset, debit: Self.feeIncome, credit: payer)
+    }
+    let refund = Refunds.Refund(
+      amount: Amount(units: dispute.principal), fee: .zero, payment: paid[dispute.paid].number,
+      payer: payment.payer, payee: payment.payee, asset: payment.asset, rail: payment.rail,
+      side: .payer)
+    record(
+      .refund(.completed(refund)), by: actor, body: given.count > 1 ? Self.body(given) : [])
   }
 
   /// What each receiver gives back, in proportion to what he still has of this payment, and gets

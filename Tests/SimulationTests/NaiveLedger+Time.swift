@@ -45,7 +45,9 @@ extension NaiveLedger {
         begin(schedule: index, deadline)
       case .reservation(let index):
         guard deadline < time || deadline == time && bug != .holdExpiresOneLate else { return }
+        let first = entries.count
         expire(reservation: index)
+        net(since: first)
       }
     }
   }

@@ -56,6 +56,30 @@ extension NaiveLedger {
     record(.wallet(event), by: actor)
   }
 
+  /// Takes in what came by a rail, and records it.
+  mutating func deposit(_ deposits: [Deposit]) {
+    for deposit in deposits where deposit.wallet < wallets.count {
+      let wallet = wallets[deposit.wallet]
+      guard wallet.status != .closed, oldestDebt(of: wallet.agent, in: wallet.asset) == nil
+      else { continue }
+      let event = Wallets.Event.funded(
+        wallet: WalletNumber(UInt64(deposit.wallet + 1)), amount: Amount(units: deposit.units),
+        asset: wallet.asset)
+      let header = Header(
+        number: EventNumber(UInt64(log.count + 1)), time: Timestamp(nanoseconds: time),
+        actor: .ledger)
+      take(deposit: Recorded(header: header, event: .wallet(event)))
+    }
+  }
+
+  mutating func take(deposit: Recorded) {
+    guard case .wallet(.funded(let wallet, let amount, let asset)) = deposit.event else { return }
+    move(
+      amount.units, asset, debit: Self.faucet,
+      credit: Self.wallet(Int(wallet.rawValue) - 1))
+    log.append(deposit)
+  }
+
   private mutating func addAsset(
     _ code: AssetCode, _ scale: UInt8, by actor: Actor
   ) throws(Refusal) {
@@ -130,6 +154,8 @@ extension NaiveLedger {
     let (available, held) = (available(wallet), held(wallet))
     guard held == 0 || bug == .walletWithHoldsIsClosed
     else { throw Refusal(.walletInUse, used: Amount(units: held)) }
+    guard !isInDispute(wallet) || bug == .walletInDisputeIsClosed
+    else { throw Refusal(.walletInDispute) }
     var credit = Self.dust
     if to.isSome {
       credit = Self.wallet(try heir(to, of: wallet))

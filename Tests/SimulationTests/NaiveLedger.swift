@@ -121,6 +121,11 @@ struct NaiveLedger {
   var slotCount = 0
   var freeSlots: [Int] = []
   var paid: [Paid] = []
+  var disputes: [Dispute] = []
+  var disputeSlots = Slots()
+  /// What is owed, the oldest first.
+  var debts: [Debt] = []
+  var debtSlots = Slots()
   /// What is paused now.
   var pauses: [Pauses.Scope] = []
   var entries: [Entry] = []
@@ -179,8 +184,7 @@ extension NaiveLedger {
       return again(answer, key)
     }
     do throws(Refusal) {
-      try perform(request)
-      return done(request)
+      return done(request, try performed(request))
     } catch {
       return refuse(error, request)
     }
@@ -202,9 +206,9 @@ extension NaiveLedger {
           outcomes.append(again(answer, key))
           continue
         }
-        try perform(request)
+        let answer = try performed(request)
         guard log.count - before.log.count <= 4_096 else { throw Refusal(.unitTooLarge) }
-        outcomes.append(done(request))
+        outcomes.append(done(request, answer))
       } catch {
         self = bug == .firstOfUnitIsKept && index > 0 ? afterFirst : before
         let outcome =
@@ -277,14 +281,22 @@ extension NaiveLedger {
     }
   }
 
-  /// The request is done; its last event answers for it, now and whenever its key comes again. What
-  /// is set aside comes after the event that answers.
-  private mutating func done(_ request: Request) -> Outcome {
+  /// Does the command and what follows from it; its last event answers for it. What is set aside
+  /// and what is netted comes after the event that answers.
+  private mutating func performed(_ request: Request) throws(Refusal) -> Recorded {
+    let first = entries.count
+    try perform(request)
     var answer = log[log.count - 1]
     if case .wallet(.setAside) = answer.event, bug != .setAsideAnswers {
       answer = log[log.count - 2]
     }
-    return remember(.done(answer, isReplay: false), for: request)
+    net(since: first)
+    return bug == .nettingAnswers ? log[log.count - 1] : answer
+  }
+
+  /// The request is done; the answer is given now and whenever its key comes again.
+  private mutating func done(_ request: Request, _ answer: Recorded) -> Outcome {
+    remember(.done(answer, isReplay: false), for: request)
   }
 
   /// Records the refusal where it follows from the ledger's state, the request has a key and its
@@ -294,7 +306,9 @@ extension NaiveLedger {
       .agentNameTaken, .credentialTaken, .assetExists, .fundingCapExceeded, .insufficientFunds,
       .scheduleInPast, .walletFrozen, .walletClosed, .walletOpen, .walletInUse, .walletNotEmpty,
       .payeeClosed, .feeTakesAll, .reservationEnded, .captureExceedsHold, .refundExceedsPayment,
-      .alreadySettled, .alreadyPaused, .notPaused,
+      .alreadySettled, .alreadyPaused, .notPaused, .duplicateDispute, .disputeWindowPassed,
+      .nothingToDispute, .disputeEnded, .disputeUnderReview, .disputeNotReviewed,
+      .paymentDisputed, .tooMuchEvidence, .walletInDispute,
     ]
     guard request.key != nil, follows.contains(refusal.reason), bug != .refusalIsNotRecorded else {
       return .refused(refusal, event: .none, isReplay: false)
@@ -350,6 +364,10 @@ extension NaiveLedger {
       for schedule in schedules.indices { schedules[schedule].waitsFor = nil }
     }
     if bug == .restartForgetsPauses { pauses = [] }
+    if bug == .restartForgetsDebts { debts = [] }
+    for dispute in disputes.indices where bug == .restartForgetsEvidence {
+      disputes[dispute].evidenceCount = 0
+    }
     for schedule in schedules.indices where bug == .restartForgetsTiers {
       schedules[schedule].tiers = []
     }

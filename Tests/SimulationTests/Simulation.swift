@@ -54,6 +54,14 @@ struct Simulation<Tested: Subject> {
       try await subject.restart(during: fault)
       model.restart()
       try await compareEverything()
+    case .deposit(let deposits):
+      try await tick()
+      let count = model.log.count
+      model.deposit(deposits)
+      try subject.append(Array(model.log[count...]))
+      model.restart()
+      try await tick()
+      try await compareEverything()
     }
   }
 
@@ -121,6 +129,7 @@ struct Simulation<Tested: Subject> {
     guard books.last == model.log[model.log.count - 1].header else {
       throw Mismatch("the log has too few events; next is \(model.log[Int(next.rawValue) - 1])")
     }
+    try books.checkCredited()
     return books.places.filter { touched.contains($0) }
   }
 }
@@ -167,7 +176,8 @@ extension Simulation {
     let balances = try await subject.balances(of: places)
     for (place, actual) in zip(places, balances) {
       let name = try books.name(place.account)
-      let expected = model.balance(name, place.asset)
+      let credits = model.balance(name, place.asset)
+      let expected = place.account.isDebitNormal ? -credits : credits
       let followed = books.balance(place)
       guard actual == expected, followed == expected else {
         throw Mismatch(

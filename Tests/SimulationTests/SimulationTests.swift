@@ -38,7 +38,7 @@ import Testing
       eventCount += run.log.count
       for step in run.steps {
         switch step {
-        case .submit: break
+        case .submit, .deposit: break
         case .clock: steps.clocks += 1
         case .restart: steps.restarts += 1
         case .crash: steps.crashes += 1

@@ -34,6 +34,13 @@ struct DiskFault: Sendable, CustomStringConvertible {
   }
 }
 
+/// What comes into a wallet by a rail.
+struct Deposit: Sendable {
+  /// From 0.
+  var wallet: Int
+  var units: Int128
+}
+
 /// One thing that happens in a run.
 enum Step: Sendable, CustomStringConvertible {
   /// Several jobs are submitted one behind the other, before the first is answered.
@@ -46,12 +53,15 @@ enum Step: Sendable, CustomStringConvertible {
   case fault(Job, DiskFault)
   /// The ledger is closed, and the disk fails while it is opened.
   case opening(DiskFault)
+  /// The ledger is closed, and events of deposits are written behind its log: there is no command
+  /// yet that has money in a live ledger.
+  case deposit([Deposit])
 
   var commandCount: Int {
     switch self {
     case .submit(let jobs): jobs.map(\.requests.count).reduce(0, +)
     case .fault(let job, _): job.requests.count
-    case .clock, .restart, .crash, .opening: 0
+    case .clock, .restart, .crash, .opening, .deposit: 0
     }
   }
 
@@ -79,6 +89,7 @@ enum Step: Sendable, CustomStringConvertible {
     case .crash: "crash"
     case .fault(let job, let fault): "\(fault)\(Self.list(job.requests))"
     case .opening(let fault): "\(fault) of opening"
+    case .deposit(let deposits): "deposits \(deposits)"
     }
   }
 

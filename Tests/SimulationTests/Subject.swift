@@ -22,6 +22,8 @@ protocol Subject {
   mutating func restart(during fault: DiskFault) async throws
   /// Opens what is on disk without having closed it.
   mutating func crash() throws
+  /// Closes the ledger, writes these events behind its log, and opens it again.
+  mutating func append(_ events: [Recorded]) throws
 }
 
 /// A naive ledger in the engine's place.
@@ -60,6 +62,10 @@ struct NaiveSubject: Subject {
         ledger.balance(ledger.external(Int(payee.rawValue) - 1), place.asset)
       case .suspense(let agent):
         ledger.balance(NaiveLedger.suspense(agent.rawValue), place.asset)
+      case .disputeHold(let dispute):
+        ledger.balance(NaiveLedger.hold(dispute), place.asset)
+      case .receivable(let dispute):
+        -ledger.balance(NaiveLedger.receivable(dispute), place.asset)
       case .faucet, .feeIncome, .dust: preconditionFailure("nobody is told these balances")
       }
     }
@@ -88,5 +94,9 @@ struct NaiveSubject: Subject {
 
   mutating func crash() {
     ledger.restart()
+  }
+
+  mutating func append(_ events: [Recorded]) {
+    for recorded in events { ledger.take(deposit: recorded) }
   }
 }

@@ -9,7 +9,7 @@ struct Swarm: CustomStringConvertible {
   enum Kind: Int, CaseIterable {
     case registerAgent, registerOperator, issue, revoke, openWallet, addAsset, fund, pay,
       payExternal, paySplit, setFees, reserve, capture, release, refund, freeze, close, reopen,
-      pause
+      pause, dispute, evidence, decide, repay
 
     /// How often a run may choose it. Where much is stopped or ended, little else passes; most of
     /// what can go wrong is where money moves.
@@ -21,6 +21,9 @@ struct Swarm: CustomStringConvertible {
       case .pay, .payExternal, .reserve, .capture, .refund: [0, 5, 10, 20, 40]
       case .paySplit: [0, 5, 10, 20, 20]
       case .release: [0, 2, 5, 5, 10]
+      case .dispute, .decide: [0, 5, 10, 20, 40]
+      case .repay: [0, 5, 10, 10, 20]
+      case .evidence: [0, 1, 2, 4, 8]
       case .freeze, .close, .reopen, .pause: [0, 1, 2, 4, 8]
       }
     }
@@ -61,6 +64,13 @@ struct Swarm: CustomStringConvertible {
     // A ledger in which nobody pays finds nothing; one without money little.
     kinds[Kind.pay.rawValue] = max(kinds[Kind.pay.rawValue], 5)
     kinds[Kind.fund.rawValue] = max(kinds[Kind.fund.rawValue], 1)
+    // Disputes are many of a run's commands or none.
+    if dice.isOne(in: 2) {
+      for kind in [Kind.dispute, .evidence, .decide, .repay] { kinds[kind.rawValue] = 0 }
+    } else {
+      kinds[Kind.dispute.rawValue] = max(kinds[Kind.dispute.rawValue], 5)
+      kinds[Kind.decide.rawValue] = max(kinds[Kind.decide.rawValue], 5)
+    }
     moves = [24, 12, 12, 6, 12, 12, 1, 1, 1, 2, 1]
     for move in Move.allCases where move != .single && dice.isOne(in: 3) {
       moves[move.rawValue] = 0
@@ -73,7 +83,7 @@ struct Swarm: CustomStringConvertible {
     hasHugeUnits = dice.isOne(in: 4)
     cap = [1_000, 100_000_000_000, Amount.commandMax.units][dice.below(3)]
     fingerprintsCollide = dice.isOne(in: 3)
-    livemode = dice.isOne(in: 12)
+    livemode = dice.isOne(in: 4)
   }
 
   var description: String {

@@ -1,0 +1,261 @@
+@testable import LedgerCore
+
+/// Disputes, and what makes debts and pays them back.
+extension Generator {
+  mutating func dispute(_ model: NaiveLedger, _ broken: Int) -> Request {
+    guard let paid = disputable(model) else { return pay(model, broken, isExternal: false) }
+    var number = paid.number
+    var seconds = window(of: paid, model)
+    var actor = owner(Int(paid.payment.payer.rawValue) - 1, model)
+    let receivers = owners(of: paid, model)
+    if !receivers.isEmpty, dice.isOne(in: 4) { actor = dice.pick(receivers) }
+    if dice.isOne(in: 6) { actor = staff(model) }
+    for _ in 0..<broken {
+      switch dice.below(5) {
+      case 0: number = EventNumber(self.number(beyond: model.log.count))
+      case 1: number = EventNumber(UInt64(1 + dice.below(model.log.count)))
+      case 2: seconds = dice.pick([0, 1])
+      default: actor = anybody(model)
+      }
+    }
+    let reason = dice.pick(Disputes.Reason.allCases)
+    return Request(.dispute(.open(number, reason: reason, within: seconds)), by: actor)
+  }
+
+  /// Mostly one that may be disputed, and one whose payee does not have it any more.
+  private mutating func disputable(_ model: NaiveLedger) -> NaiveLedger.Paid? {
+    if model.paid.isEmpty { return nil }
+    if dice.isOne(in: 8) { return dice.pick(model.paid) }
+    let disputed = Set(model.disputes.map(\.paid))
+    let places = model.paid.indices.suffix(60).filter { place in
+      model.paid[place].refunded < model.paid[place].payment.amount.units
+        && (!disputed.contains(place) || dice.isOne(in: 8))
+    }
+    if places.isEmpty { return dice.pick(model.paid) }
+    let spent = places.filter { place in
+      model.paid[place].parts.contains { part in
+        guard case .wallet(let wallet) = part.payee else { return false }
+        return model.available(Int(wallet.rawValue) - 1) < part.amount - part.refunded
+      }
+    }
+    if !spent.isEmpty, dice.isOne(in: 2) { return model.paid[dice.pick(spent)] }
+    let divided = places.filter { model.paid[$0].parts.count > 1 }
+    if !divided.isEmpty, dice.isOne(in: 3) { return model.paid[dice.pick(divided.suffix(4))] }
+    return model.paid[dice.isOne(in: 2) ? dice.pick(places.suffix(4)) : dice.pick(places)]
+  }
+
+  /// Mostly long; where it would just end now, that.
+  private mutating func window(of paid: NaiveLedger.Paid, _ model: NaiveLedger) -> UInt32 {
+    let second: UInt64 = 1_000_000_000
+    let age = model.time - model.log[Int(paid.number.rawValue) - 1].header.time.nanoseconds
+    let near = (age + 5) / second
+    if near > 0, near < 1 << 32, age + 5 - near * second < 10 { return UInt32(near) }
+    return dice.pick([60, 3_600, 86_400, 30 * 86_400, 30 * 86_400, 30 * 86_400, .max])
+  }
+
+  /// When the window of a payment is nearly over, or just.
+  mutating func endOfWindow(_ model: NaiveLedger) -> UInt64? {
+    guard let last = model.paid.last else { return nil }
+    let made = model.log[Int(last.number.rawValue) - 1].header.time.nanoseconds
+    let end = made + dice.pick([1, 60, 3_600]) * 1_000_000_000
+    return end > model.wall ? end - 2 + UInt64(dice.below(4)) : nil
+  }
+
+  mutating func submitEvidence(_ model: NaiveLedger, _ broken: Int) -> Request {
+    guard let dispute = dispute(model) else { return self.dispute(model, broken) }
+    var number = dispute.number
+    var actor = party(of: dispute, model)
+    for _ in 0..<broken {
+      switch dice.below(3) {
+      case 0: number = EventNumber(self.number(beyond: model.log.count))
+      case 1: number = EventNumber(UInt64(1 + dice.below(model.log.count)))
+      default: actor = anybody(model)
+      }
+    }
+    let evidence = dice.pick(Disputes.Evidence.allCases)
+    return Request(.dispute(.submitEvidence(number, evidence)), by: actor)
+  }
+
+  /// Any step, most of them in an order that is allowed.
+  mutating func decide(_ model: NaiveLedger, _ broken: Int) -> Request {
+    guard let dispute = dispute(model) else { return self.dispute(model, broken) }
+    var number = dispute.number
+    var actor = staff(model)
+    let outcome = dice.pick(Disputes.Outcome.allCases)
+    var command = Disputes.Command.review(number)
+    if dispute.isReviewed { command = .resolve(number, outcome) }
+    if !dispute.isReviewed, dice.isOne(in: 3) {
+      command = .withdraw(number)
+      actor = dice.isOne(in: 6) ? party(of: dispute, model) : dispute.actor
+    }
+    for _ in 0..<broken {
+      switch dice.below(6) {
+      case 0: number = EventNumber(self.number(beyond: model.log.count))
+      case 1: number = EventNumber(UInt64(1 + dice.below(model.log.count)))
+      case 2: actor = anybody(model)
+      case 3: actor = party(of: dispute, model)
+      default: break
+      }
+      command = dice.pick([.review(number), .withdraw(number), .resolve(number, outcome)])
+    }
+    return Request(.dispute(command), by: actor)
+  }
+
+  /// Mostly one that did not end.
+  private mutating func dispute(_ model: NaiveLedger) -> NaiveLedger.Dispute? {
+    if model.disputes.isEmpty { return nil }
+    let open = model.disputes.filter { $0.ending == nil }
+    if open.isEmpty || dice.isOne(in: 8) { return dice.pick(model.disputes) }
+    // Those that hold less than they claim are the rare ones.
+    let short = open.filter { dispute in model.debts.contains { $0.dispute == dispute.number } }
+    if !short.isEmpty, dice.isOne(in: 3) { return dice.pick(short) }
+    return dice.isOne(in: 2) ? dice.pick(open) : dice.pick(open.suffix(3))
+  }
+
+  /// Who paid, who was paid, or staff.
+  private mutating func party(of dispute: NaiveLedger.Dispute, _ model: NaiveLedger) -> Actor {
+    let paid = model.paid[dispute.paid]
+    let payer = owner(Int(paid.payment.payer.rawValue) - 1, model)
+    return dice.pick([payer, staff(model)] + owners(of: paid, model))
+  }
+
+  /// The agent of each receiver that is a wallet.
+  func owners(of paid: NaiveLedger.Paid, _ model: NaiveLedger) -> [Actor] {
+    paid.parts.compactMap { part in
+      guard case .wallet(let wallet) = part.payee else { return nil }
+      return owner(Int(wallet.rawValue) - 1, model)
+    }
+  }
+}
+
+// MARK: - Debts
+
+extension Generator {
+  /// Pays a debtor what he owes, nearly that, or less.
+  mutating func repay(_ model: NaiveLedger, _ broken: Int) -> Request {
+    guard !model.debts.isEmpty else { return dispute(model, broken) }
+    let debt = dice.pick(model.debts)
+    let his = model.debts.filter { $0.agent == debt.agent && $0.asset == debt.asset }
+    let all = his.map { $0.receivable + $0.uncovered }.reduce(0, +)
+    let wallets = model.wallets.indices.filter {
+      model.wallets[$0].agent == debt.agent && model.wallets[$0].asset == debt.asset
+    }
+    let to = dice.pick(wallets)
+    let payers = model.wallets.indices.filter {
+      $0 != to && model.wallets[$0].asset == debt.asset && model.available($0) > 0
+    }
+    let most = payers.map { affordable(model, model.available($0)) }.max() ?? 0
+    let amount = max(repayment(of: his[0], all, dice.isOne(in: 4) ? all : most), 1)
+    let able = payers.filter { affordable(model, model.available($0)) >= amount }
+    if able.isEmpty || dice.isOne(in: 6) {
+      let fund = Wallets.Command.fund(
+        WalletNumber(UInt64(to + 1)), amount: Amount(units: amount), asset: .none,
+        cap: .commandMax)
+      return Request(.wallet(fund), by: staff(model))
+    }
+    let from = dice.pick(able)
+    let pay = Payments.Command.pay(
+      from: WalletNumber(UInt64(from + 1)), to: .wallet(WalletNumber(UInt64(to + 1))),
+      amount: Amount(units: amount), asset: .none, rail: .internal)
+    return Request(.payment(pay), by: owner(from, model))
+  }
+
+  private mutating func repayment(
+    of oldest: NaiveLedger.Debt, _ all: Int128, _ most: Int128
+  ) -> Int128 {
+    let first = oldest.receivable + oldest.uncovered
+    let fitting = [
+      first, first + 1, first - 1, first / 2, oldest.receivable + 1, oldest.uncovered, all,
+      all + 1, all - 1, (first + all) / 2,
+    ].filter { $0 > 0 && $0 <= most }
+    if fitting.isEmpty || dice.isOne(in: 6) { return dice.magnitude(to: max(min(all, most), 1)) }
+    return dice.pick(fitting)
+  }
+
+  /// A payee passes on what he got, or has it held, and then it is disputed.
+  mutating func spendAndDispute(_ model: NaiveLedger) -> [Request] {
+    var requests: [Request] = []
+    for _ in 0...dice.below(3) {
+      guard let paid = disputable(model) else { break }
+      for part in paid.parts {
+        guard case .wallet(let number) = part.payee, !dice.isOne(in: 4) else { continue }
+        let place = Int(number.rawValue) - 1
+        requests.append(spend(place, model))
+      }
+      let payer = owner(Int(paid.payment.payer.rawValue) - 1, model)
+      let open = Disputes.Command.open(paid.number, reason: .other, within: 30 * 86_400)
+      requests.append(Request(.dispute(open), by: dice.isOne(in: 4) ? staff(model) : payer))
+    }
+    if requests.isEmpty { return [pay(model, 0, isExternal: false)] }
+    return requests
+  }
+
+  private mutating func spend(_ place: Int, _ model: NaiveLedger) -> Request {
+    let from = WalletNumber(UInt64(place + 1))
+    let all = max(affordable(model, model.available(place)), 1)
+    let amount = Amount(units: dice.isOne(in: 3) ? max(all / 2, 1) : all)
+    let others = model.wallets.indices.filter {
+      $0 != place && model.wallets[$0].asset == model.wallets[place].asset
+    }
+    var to = Payments.Recipient.external(label: 1)
+    if !others.isEmpty, dice.isOne(in: 2) {
+      to = .wallet(WalletNumber(UInt64(dice.pick(others) + 1)))
+    }
+    guard dice.isOne(in: 3) else {
+      let pay = Payments.Command.pay(
+        from: from, to: to, amount: amount, asset: .none, rail: .internal)
+      return Request(.payment(pay), by: owner(place, model))
+    }
+    let reserve = Reservations.Command.reserve(
+      from: from, to: to, amount: amount, asset: .none, seconds: dice.pick([1, 60, 3_600]),
+      isMultiple: dice.isOne(in: 2))
+    return Request(.reservation(reserve), by: owner(place, model))
+  }
+
+  /// A payment and its dispute up to its end, and what credits the debtor meanwhile, in one unit or
+  /// batch.
+  mutating func disputeAndEnd(_ model: NaiveLedger) -> [Request] {
+    let payment = pay(model, 0, isExternal: dice.isOne(in: 6))
+    let number = EventNumber(UInt64(model.log.count + 1))
+    let dispute = EventNumber(number.rawValue + 1)
+    let outcome = dice.pick(Disputes.Outcome.allCases)
+    let steps: [(Disputes.Command, Actor)] = [
+      (.open(number, reason: .duplicate, within: 3_600), payment.actor),
+      (.submitEvidence(dispute, .screenshot), payment.actor),
+      (.review(dispute), staff(model)), (.resolve(dispute, outcome), staff(model)),
+    ]
+    var requests = [payment]
+    for (command, actor) in steps where !dice.isOne(in: 6) {
+      requests.append(Request(.dispute(command), by: actor))
+      if dice.isOne(in: 4) { requests.append(repay(model, 0)) }
+    }
+    return requests
+  }
+
+  /// More evidence than a dispute takes, now or soon.
+  mutating func muchEvidence(_ model: NaiveLedger) -> [Request]? {
+    guard let dispute = dispute(model), dispute.ending == nil else { return nil }
+    let actor = party(of: dispute, model)
+    let command = Command.dispute(.submitEvidence(dispute.number, .apiResponse))
+    return (0..<40 + dice.below(70)).map { _ in Request(command, by: actor) }
+  }
+
+  /// A debtor whose reservation ends, or who is given something back.
+  mutating func debtorsHold(_ model: NaiveLedger) -> NaiveLedger.Reservation? {
+    let holds = model.reservations.filter { hold in
+      hold.isOpen && model.debts.contains { $0.agent == model.wallets[hold.payer].agent }
+    }
+    return holds.isEmpty ? nil : dice.pick(holds)
+  }
+
+  /// Money that comes in by a rail.
+  mutating func deposit(_ model: NaiveLedger) -> Step {
+    let able = model.wallets.indices.filter { place in
+      let wallet = model.wallets[place]
+      return wallet.status != .closed && model.oldestDebt(of: wallet.agent, in: wallet.asset) == nil
+    }
+    return .deposit(
+      able.prefix(30).map { ($0, dice.magnitude(to: 10_000_000_000)) }
+        .map { Deposit(wallet: $0, units: $1) })
+  }
+}
