@@ -83,7 +83,6 @@ enum Bug: String, CaseIterable, Sendable {
   case restartForgetsEvidence
   // Debts
   case newestDebtIsNettedFirst
-  case uncoveredIsNettedFirst
   case debtsAreOfEveryAsset
   case onlyClaimedWalletIsNetted
   case oneDebtIsNettedPerCredit
@@ -94,7 +93,6 @@ enum Bug: String, CaseIterable, Sendable {
   case captureIsNotNetted
   case refundIsNotNetted
   case fundingIsNotNetted
-  case inheritanceIsNotNetted
   case reopeningIsNotNetted
   case suspenseIsNotNetted
   case disputeEndIsNotNetted

@@ -4,6 +4,7 @@
 extension Generator {
   mutating func dispute(_ model: NaiveLedger, _ broken: Int) -> Request {
     guard let paid = disputable(model) else { return pay(model, broken, isExternal: false) }
+    if let other = disputeOfTheOther(model) { return other }
     var number = paid.number
     var seconds = window(of: paid, model)
     var actor = owner(Int(paid.payment.payer.rawValue) - 1, model)
@@ -22,6 +23,16 @@ extension Generator {
     return Request(.dispute(.open(number, reason: reason, within: seconds)), by: actor)
   }
 
+  /// One party withdrew, and the other or the same disputes.
+  private mutating func disputeOfTheOther(_ model: NaiveLedger) -> Request? {
+    let withdrawn = model.disputes.suffix(12).filter { $0.ending == .withdrawn }
+    guard !withdrawn.isEmpty, dice.isOne(in: 6) else { return nil }
+    let dispute = dice.pick(withdrawn)
+    let open = Disputes.Command.open(
+      model.paid[dispute.paid].number, reason: .other, within: 30 * 86_400)
+    return Request(.dispute(open), by: party(of: dispute, model))
+  }
+
   /// Mostly one that may be disputed, and one whose payee does not have it any more.
   private mutating func disputable(_ model: NaiveLedger) -> NaiveLedger.Paid? {
     if model.paid.isEmpty { return nil }
@@ -38,6 +49,14 @@ extension Generator {
         return model.available(Int(wallet.rawValue) - 1) < part.amount - part.refunded
       }
     }
+    let awaited = places.filter { place in
+      model.paid[place].parts.contains { part in
+        guard case .wallet(let wallet) = part.payee else { return false }
+        let payee = model.wallets[Int(wallet.rawValue) - 1]
+        return model.balance(NaiveLedger.suspense(payee.agent), payee.asset) > 0
+      }
+    }
+    if !awaited.isEmpty, dice.isOne(in: 3) { return model.paid[dice.pick(awaited)] }
     if !spent.isEmpty, dice.isOne(in: 2) { return model.paid[dice.pick(spent)] }
     let divided = places.filter { model.paid[$0].parts.count > 1 }
     if !divided.isEmpty, dice.isOne(in: 3) { return model.paid[dice.pick(divided.suffix(4))] }
@@ -212,6 +231,122 @@ extension Generator {
     return Request(.reservation(reserve), by: owner(place, model))
   }
 
+  /// Two who pay one another, have the rest held, and win what each of them disputes: what one of
+  /// them is credited goes on to the other.
+  mutating func oweEachOther(_ model: NaiveLedger) -> [Request] {
+    let one = payer(model)
+    let others = model.wallets.indices.filter {
+      $0 != one && model.wallets[$0].asset == model.wallets[one].asset
+        && model.wallets[$0].status == .open
+    }
+    guard !others.isEmpty else { return spendAndDispute(model) }
+    let two = dice.pick(others)
+    let pairs = [(one, two), (two, one)]
+    var has = [one: model.available(one), two: model.available(two)]
+    var requests: [Request] = []
+    for (from, to) in pairs {
+      let amount = max(affordable(model, has[from, default: 0] / Int128(1 + dice.below(2))), 1)
+      has[from, default: 0] -= model.debited(amount, model.fee(on: amount))
+      has[to, default: 0] += amount
+      requests.append(pass(amount, from, to, model))
+    }
+    for (from, to) in pairs {
+      let rest = max(affordable(model, has[from, default: 0]), 1)
+      let reserve = Reservations.Command.reserve(
+        from: WalletNumber(UInt64(from + 1)), to: .wallet(WalletNumber(UInt64(to + 1))),
+        amount: Amount(units: rest), asset: .none, seconds: dice.pick([1, 60, 3_600]),
+        isMultiple: true)
+      requests.append(Request(.reservation(reserve), by: owner(from, model)))
+    }
+    let next = UInt64(model.log.count + 1)
+    var steps: [(Disputes.Command, Actor)] = [0, 1].map { place in
+      let payment = EventNumber(next + UInt64(place))
+      return (
+        .open(payment, reason: .unauthorized, within: 3_600), owner(pairs[place].0, model)
+      )
+    }
+    let disputes = [EventNumber(next + 4), EventNumber(next + 5)]
+    for dispute in disputes { steps.append((.review(dispute), staff(model))) }
+    for dispute in disputes { steps.append((.resolve(dispute, .refunded), staff(model))) }
+    return requests + steps.map { Request(.dispute($0.0), by: $0.1) }
+  }
+
+  /// Somebody wins what is not there, closes his wallet, and then some of it comes in.
+  mutating func winAndClose(_ model: NaiveLedger) -> [Request] {
+    let one = payer(model)
+    let others = model.wallets.indices.filter {
+      $0 != one && model.wallets[$0].asset == model.wallets[one].asset
+        && model.wallets[$0].status == .open && model.wallets[$0].agent != model.wallets[one].agent
+    }
+    guard !others.isEmpty else { return spendAndDispute(model) }
+    let two = dice.pick(others)
+    let (first, second) = (owner(one, model), owner(two, model))
+    let amount = max(affordable(model, model.available(one)), 1)
+    let rest = max(affordable(model, model.available(two) + amount / 2), 1)
+    let payment = EventNumber(UInt64(model.log.count + 1))
+    let (hold, dispute) = (
+      EventNumber(payment.rawValue + 1), EventNumber(payment.rawValue + 2)
+    )
+    let wallet = WalletNumber(UInt64(one + 1))
+    let reserve = Reservations.Command.reserve(
+      from: WalletNumber(UInt64(two + 1)), to: .wallet(wallet), amount: Amount(units: rest),
+      asset: .none, seconds: 3_600, isMultiple: true)
+    let commands: [(Command, Actor)] = [
+      (.reservation(reserve), second),
+      (.dispute(.open(payment, reason: .other, within: 3_600)), first),
+      (.dispute(.review(dispute)), staff(model)),
+      (.dispute(.resolve(dispute, .refunded)), staff(model)),
+      (.wallet(.open(agent: first.agent, asset: model.wallets[one].asset)), first),
+      (.wallet(.close(wallet, to: WalletNumber(UInt64(model.wallets.count + 1)))), first),
+      (.reservation(.release(hold)), second),
+    ]
+    return [pass(amount, one, two, model)] + commands.map { Request($0.0, by: $0.1) }
+  }
+
+  /// Somebody closes his wallet and owes what he was paid there; what is taken of his other one
+  /// comes back to what is set aside for him, out of which the next debt is netted.
+  mutating func closeAndOwe(_ model: NaiveLedger) -> [Request] {
+    let one = payer(model)
+    let others = model.wallets.indices.filter {
+      $0 != one && model.wallets[$0].asset == model.wallets[one].asset
+        && model.wallets[$0].status == .open && model.held($0) == 0 && !model.isInDispute($0)
+        && model.wallets[$0].agent != model.wallets[one].agent
+    }
+    guard !others.isEmpty else { return spendAndDispute(model) }
+    let two = dice.pick(others)
+    let (first, second) = (owner(one, model), owner(two, model))
+    let amount = max(affordable(model, model.available(one) / 4), 1)
+    let next = UInt64(model.log.count + 1)
+    let payments = [EventNumber(next), EventNumber(next + 1)]
+    let dispute = EventNumber(next + 4)
+    let heir = model.wallets.count
+    var requests = [pass(amount, one, two, model), pass(amount, one, two, model)]
+    let commands: [(Command, Actor)] = [
+      (.wallet(.open(agent: second.agent, asset: model.wallets[two].asset)), second),
+      (
+        .wallet(.close(WalletNumber(UInt64(two + 1)), to: WalletNumber(UInt64(heir + 1)))), second
+      ),
+      (.dispute(.open(payments[0], reason: .other, within: 3_600)), first),
+      (.dispute(.open(payments[1], reason: .other, within: 3_600)), first),
+    ]
+    requests += commands.map { Request($0.0, by: $0.1) }
+    requests.append(pass(dice.isOne(in: 2) ? amount : max(amount / 2, 1), one, heir, model))
+    if dice.isOne(in: 2) {
+      return requests + [Request(.dispute(.withdraw(dispute)), by: first)]
+    }
+    return requests + [
+      Request(.dispute(.review(dispute)), by: staff(model)),
+      Request(.dispute(.resolve(dispute, .denied)), by: staff(model)),
+    ]
+  }
+
+  private func pass(_ amount: Int128, _ from: Int, _ to: Int, _ model: NaiveLedger) -> Request {
+    let pay = Payments.Command.pay(
+      from: WalletNumber(UInt64(from + 1)), to: .wallet(WalletNumber(UInt64(to + 1))),
+      amount: Amount(units: amount), asset: .none, rail: .internal)
+    return Request(.payment(pay), by: owner(from, model))
+  }
+
   /// A payment and its dispute up to its end, and what credits the debtor meanwhile, in one unit or
   /// batch.
   mutating func disputeAndEnd(_ model: NaiveLedger) -> [Request] {
@@ -219,8 +354,12 @@ extension Generator {
     let number = EventNumber(UInt64(model.log.count + 1))
     let dispute = EventNumber(number.rawValue + 1)
     let outcome = dice.pick(Disputes.Outcome.allCases)
+    var opener = payment.actor
+    if case .payment(.pay(_, .wallet(let payee), _, _, _)) = payment.command, dice.isOne(in: 2) {
+      opener = owner(Int(payee.rawValue) - 1, model)
+    }
     let steps: [(Disputes.Command, Actor)] = [
-      (.open(number, reason: .duplicate, within: 3_600), payment.actor),
+      (.open(number, reason: .duplicate, within: 3_600), opener),
       (.submitEvidence(dispute, .screenshot), payment.actor),
       (.review(dispute), staff(model)), (.resolve(dispute, outcome), staff(model)),
     ]

@@ -95,6 +95,10 @@ extension Generator {
     if !stray.isEmpty, dice.isOne(in: 2) { return dice.pick(stray) }
     // Few of them, so that each is given back in many parts.
     let splits = model.paid.filter { isSplit($0) && $0.refunded < $0.payment.amount.units }
+    let bearing = splits.filter { paid in
+      paid.parts.count(where: { $0.fee > $0.feeRefunded }) > 1 && paid.feeRefunded > 0
+    }
+    if !bearing.isEmpty, dice.isOne(in: 3) { return dice.pick(bearing.suffix(3)) }
     if !splits.isEmpty, dice.isOne(in: 2) { return dice.pick(splits.suffix(3)) }
     return dice.isOne(in: 3) ? dice.pick(model.paid) : dice.pick(model.paid.suffix(4))
   }
@@ -192,6 +196,15 @@ extension Generator {
     let isHeld = model.reservations.contains(where: \.isOpen)
     if isPaused, isHeld, dice.isOne(in: 6) { return capture(model, 0) }
     let stopped = model.wallets.indices.filter { model.wallets[$0].status != .open }
+    let owed = model.wallets.indices.filter { place in
+      let wallet = model.wallets[place]
+      return wallet.status == .closed && model.oldestDebt(of: wallet.agent, in: wallet.asset) != nil
+        && model.balance(NaiveLedger.suspense(wallet.agent), wallet.asset) > 0
+    }
+    if !owed.isEmpty, dice.isOne(in: 8) {
+      return Request(
+        .wallet(.reopen(WalletNumber(UInt64(dice.pick(owed) + 1)))), by: staff(model))
+    }
     let disputeCount = model.disputes.count { $0.ending == nil }
     if disputeCount > 5, dice.isOne(in: 8) { return decide(model, 0) }
     guard stopped.count * 3 > model.wallets.count, dice.isOne(in: 6) else { return nil }
@@ -269,6 +282,10 @@ extension Generator {
       return model.balance(suspense, model.wallets[$0].asset) > 0
     }
     if !awaited.isEmpty, dice.isOne(in: 2) { place = dice.pick(awaited) }
+    let owing = awaited.filter {
+      model.oldestDebt(of: model.wallets[$0].agent, in: model.wallets[$0].asset) != nil
+    }
+    if !owing.isEmpty, dice.isOne(in: 2) { place = dice.pick(owing) }
     var wallet = WalletNumber(UInt64(place + 1))
     var actor = dice.isOne(in: 4) ? staff(model) : owner(place, model)
     for _ in 0..<broken {

@@ -152,7 +152,13 @@ extension Generator {
       return holdAcrossBorder(model)
     }
     if swarm.kinds[Swarm.Kind.dispute.rawValue] > 0, dice.isOne(in: 4) {
-      return dice.isOne(in: 3) ? disputeAndEnd(model) : spendAndDispute(model)
+      switch dice.below(5) {
+      case 0: return disputeAndEnd(model)
+      case 3: return closeAndOwe(model)
+      case 2 where swarm.livemode: return winAndClose(model)
+      case 1 where swarm.livemode || dice.isOne(in: 3): return oweEachOther(model)
+      default: return spendAndDispute(model)
+      }
     }
     return (0...dice.below(swarm.sizeMax)).map { _ in request(model) }
   }

@@ -97,6 +97,56 @@ struct MutationTests {
     return words
   }
 
+  @Test func `every way to dispute and to net is reached`() async throws {
+    var missing: Set = [
+      "a split", "a label", "by the payee", "refunded for the payee's", "back to a closed wallet",
+      "after the other's", "several debts", "what was set aside",
+      "set aside for the payer", "to the payer", "into the hold", "chained",
+    ]
+    for seed: UInt64 in 1...200 where !missing.isEmpty {
+      let run = try await Run(
+        seed: seed, commandCount: Self.commandsPerSeed, start: Self.start(nil))
+      for dispute in run.disputes { missing.subtract(Self.words(dispute, run)) }
+      for place in run.log.indices { missing.subtract(Self.nettingWords(at: place, run.log)) }
+    }
+    #expect(missing.isEmpty, "no run had this")
+  }
+
+  /// What is there to say of a dispute.
+  private static func words(_ dispute: NaiveLedger.Dispute, _ run: Run) -> [String] {
+    var words: [String] = []
+    let paid = run.paid[dispute.paid]
+    if dispute.claims.count > 1 { words.append("a split") }
+    if case .external = paid.parts[0].payee { words.append("a label") }
+    if dispute.party == .payee {
+      words.append("by the payee")
+      if dispute.ending == .refunded { words.append("refunded for the payee's") }
+    }
+    if dispute.isBackAside { words.append("back to a closed wallet") }
+    if run.disputes.contains(where: { $0.paid == dispute.paid && $0.number < dispute.number }) {
+      words.append("after the other's")
+    }
+    return words
+  }
+
+  /// What is there to say of one of several nettings in a row.
+  private static func nettingWords(at place: Int, _ log: [Recorded]) -> [String] {
+    guard case .receivable(.netted(let netting)) = log[place].event else { return [] }
+    var words: [String] = []
+    if case .suspense = netting.source { words.append("what was set aside") }
+    switch netting.destination {
+    case .hold: if netting.uncovered > .zero { words.append("into the hold") }
+    case .wallet: words.append("to the payer")
+    case .suspense: words.append("set aside for the payer")
+    }
+    guard case .receivable(.netted(let before)) = log[place - 1].event else { return words }
+    if before.source == netting.source { words.append("several debts") }
+    if case .wallet(let wallet) = before.destination, netting.source == .wallet(wallet) {
+      words.append("chained")
+    }
+    return words
+  }
+
   @Test func `a failing run shrinks to few commands`() async throws {
     // Two agents of one name differ from all that was before them: no other number counts.
     let start = Self.start(.nameIsNeverTaken)

@@ -122,7 +122,6 @@ extension NaiveLedger {
     case .reservation(.captured): bug == .captureIsNotNetted
     case .refund: bug == .refundIsNotNetted
     case .wallet(.funded): bug == .fundingIsNotNetted
-    case .wallet(.closed): bug == .inheritanceIsNotNetted
     case .wallet(.reopened): bug == .reopeningIsNotNetted
     case .wallet(.setAside): bug == .suspenseIsNotNetted
     case .dispute: bug == .disputeEndIsNotNetted
@@ -148,12 +147,8 @@ extension NaiveLedger {
   private mutating func net(_ place: Int, out account: String, _ asset: AssetNumber) -> Bool {
     let debt = debts[place]
     let has = balance(account, asset)
-    var receivable = min(has, debt.receivable)
-    var uncovered = min(has - receivable, debt.uncovered)
-    if bug == .uncoveredIsNettedFirst {
-      uncovered = min(has, debt.uncovered)
-      receivable = min(has - uncovered, debt.receivable)
-    }
+    let receivable = min(has, debt.receivable)
+    let uncovered = min(has - receivable, debt.uncovered)
     move(receivable, asset, debit: account, credit: Self.receivable(debt.dispute))
     let (destination, credit) = destination(of: debt)
     move(uncovered, asset, debit: account, credit: credit)

@@ -21,6 +21,8 @@ extension NaiveLedger {
     var evidenceCount = 0
     var isReviewed = false
     var ending: Ending?
+    /// Whether something of it was set aside for a payee who had closed his wallet.
+    var isBackAside = false
   }
 
   /// What is claimed of one receiver.
@@ -228,6 +230,7 @@ extension NaiveLedger {
         let payee = wallets[Int(wallet.rawValue) - 1]
         if payee.status == .closed {
           (account, aside) = (Self.suspense(payee.agent), payee.agent)
+          if back > 0 { disputes[place].isBackAside = true }
         }
       }
       move(back, asset, debit: hold, credit: account)

@@ -10,6 +10,7 @@ struct Run {
   private(set) var log: [Recorded] = []
   /// Every payment, with what came back of it.
   private(set) var paid: [NaiveLedger.Paid] = []
+  private(set) var disputes: [NaiveLedger.Dispute] = []
   /// Every reason for which a command was refused.
   private(set) var reasons: Set<Rejection> = []
   /// Where the two differed.
@@ -40,6 +41,7 @@ struct Run {
     }
     log = simulation.model.log
     paid = simulation.model.paid
+    disputes = simulation.model.disputes
     reasons = simulation.reasons
   }
 

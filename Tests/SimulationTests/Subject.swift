@@ -81,6 +81,8 @@ struct NaiveSubject: Subject {
     for number in 1...model.log.count where ledger.text(of: number) != model.text(of: number) {
       throw Mismatch("event \(number) has another text")
     }
+    guard ledger.disputes.map(\.evidenceCount) == model.disputes.map(\.evidenceCount)
+    else { throw Mismatch("disputes have another number of pieces of evidence") }
   }
 
   mutating func restart() {

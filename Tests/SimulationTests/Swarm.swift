@@ -64,8 +64,9 @@ struct Swarm: CustomStringConvertible {
     // A ledger in which nobody pays finds nothing; one without money little.
     kinds[Kind.pay.rawValue] = max(kinds[Kind.pay.rawValue], 5)
     kinds[Kind.fund.rawValue] = max(kinds[Kind.fund.rawValue], 1)
-    // Disputes are many of a run's commands or none.
-    if dice.isOne(in: 2) {
+    livemode = dice.isOne(in: 4)
+    // Disputes are many of a run's commands or none; a live ledger is there for them.
+    if dice.isOne(in: 2), !livemode {
       for kind in [Kind.dispute, .evidence, .decide, .repay] { kinds[kind.rawValue] = 0 }
     } else {
       kinds[Kind.dispute.rawValue] = max(kinds[Kind.dispute.rawValue], 5)
@@ -83,7 +84,6 @@ struct Swarm: CustomStringConvertible {
     hasHugeUnits = dice.isOne(in: 4)
     cap = [1_000, 100_000_000_000, Amount.commandMax.units][dice.below(3)]
     fingerprintsCollide = dice.isOne(in: 3)
-    livemode = dice.isOne(in: 4)
   }
 
   var description: String {
