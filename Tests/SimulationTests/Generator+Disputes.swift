@@ -318,9 +318,12 @@ extension Generator {
     let amount = max(affordable(model, model.available(one) / 4), 1)
     let next = UInt64(model.log.count + 1)
     let payments = [EventNumber(next), EventNumber(next + 1)]
-    let dispute = EventNumber(next + 4)
+    let dispute = EventNumber(next + 5)
     let heir = model.wallets.count
+    let got = model.terms.side == .payer ? amount : amount - model.fee(on: amount)
+    let all = max(affordable(model, model.available(two) + 2 * got), 1)
     var requests = [pass(amount, one, two, model), pass(amount, one, two, model)]
+    requests.append(pass(all, two, one, model))
     let commands: [(Command, Actor)] = [
       (.wallet(.open(agent: second.agent, asset: model.wallets[two].asset)), second),
       (

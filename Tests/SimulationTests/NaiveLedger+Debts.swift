@@ -105,6 +105,7 @@ extension NaiveLedger {
       let (account, asset) = (entries[place].credit, entries[place].asset)
       place += 1
       guard let agent = debtor(account) else { continue }
+      if bug == .suspenseIsNotNetted, account == Self.suspense(agent) { continue }
       while let debt = oldestDebt(of: agent, in: asset), balance(account, asset) > 0 {
         guard partialCount < Self.partialNettingCountMax else { return }
         if bug == .onlyClaimedWalletIsNetted, !isClaimed(account, debt) { break }
@@ -123,7 +124,6 @@ extension NaiveLedger {
     case .refund: bug == .refundIsNotNetted
     case .wallet(.funded): bug == .fundingIsNotNetted
     case .wallet(.reopened): bug == .reopeningIsNotNetted
-    case .wallet(.setAside): bug == .suspenseIsNotNetted
     case .dispute: bug == .disputeEndIsNotNetted
     default: false
     }
