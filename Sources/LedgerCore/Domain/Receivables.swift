@@ -11,7 +11,8 @@
 /// to the payer once he won. What a payer who is the debtor himself would get of it lapses then.
 ///
 /// Invariant: after every command, an agent who owes in an asset has nothing available in any of
-/// his wallets that were credited by it (`accounting.md` 4, "net").
+/// his wallets that were credited by it (`accounting.md` 4, "net"), unless it took more nettings
+/// than one command has (``Credits``).
 public enum Receivables {
   // MARK: - Events
 

@@ -416,7 +416,8 @@ extension Backend {
   struct Opened: Sendable {
     var event: Recorded
     var opening: Disputes.Opening
-    /// Whether whoever asks may see what is held: the payer, staff, and a payee who is the only one.
+    /// Whether whoever asks may see what is held: the payer, staff, and a payee who is the only
+    /// one.
     var showsHold = true
   }
 
