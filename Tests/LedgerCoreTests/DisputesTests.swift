@@ -369,6 +369,18 @@ import Testing
     try story.after(close, by: Self.bob)
   }
 
+  /// Else he would dispute what he got himself, pass it on, and be gone when it is decided.
+  @Test func `a payee cannot close the wallet that his own dispute is about`() throws {
+    let story = Self.story()
+    let dispute = try Self.opened(story, by: Self.bob)
+    try story.after(
+      Scenario.pay(995, from: Scenario.bobWallet, to: .wallet(Scenario.annWallet)), by: Self.bob)
+    let close = Command.wallet(.close(Scenario.bobWallet))
+    #expect(story.refusal(close, by: Self.bob)?.reason == .walletInDispute)
+    try story.after(Self.withdraw(dispute), by: Self.bob)
+    try story.after(close, by: Self.bob)
+  }
+
   @Test func `a payer who closed his wallet has it set aside`() throws {
     let story = Self.story()
     try story.after(

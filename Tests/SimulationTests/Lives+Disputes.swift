@@ -71,8 +71,7 @@ extension Lives {
     let wallet = wallets[Int(number.rawValue) - 1]
     return owes(wallet.agent, in: wallet.asset)
       || disputes.open.values.contains { dispute in
-        dispute.opening.party == .payer
-          && dispute.claims.contains { $0.payee == .wallet(number) }
+        dispute.claims.contains { $0.payee == .wallet(number) }
       }
   }
 

@@ -74,7 +74,7 @@ extension NaiveLedger {
   func isInDispute(_ wallet: Int) -> Bool {
     let number = WalletNumber(UInt64(wallet + 1))
     let isClaimed = disputes.contains { dispute in
-      dispute.ending == nil && dispute.claims.contains { $0.payee == .wallet(number) }
+      dispute.ending == nil && paid[dispute.paid].parts.contains { $0.payee == .wallet(number) }
     }
     return isClaimed || oldestDebt(of: wallets[wallet].agent, in: wallets[wallet].asset) != nil
   }

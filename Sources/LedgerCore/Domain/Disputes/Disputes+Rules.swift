@@ -169,7 +169,7 @@ extension Disputes {
     into decision: inout Decision
   ) throws(Refusal) -> End {
     var held = Amount.zero
-    var slot = row.first
+    var slot = row.claimsNothing ? .none : row.first
     while slot.isSome {
       let claimRow = ledger.disputes.claims[slot]
       let owed = ledger.receivables.owed(claimRow.debt, for: slot)
@@ -284,12 +284,12 @@ extension Disputes.State.ClaimRow {
 extension Ledger {
   fileprivate mutating func openDispute(_ opening: Disputes.Opening, body: Span<UInt8>) {
     disputes.open(opening)
-    guard opening.party == .payer else { return }
     for index in 0..<Disputes.Claim.count(body) {
       let claim = Disputes.Claim.read(body, index)
       payments.takeBack(claim.held, fee: .zero, from: claim.payee, &wallets, body: Span())
+      // Of the payee's dispute too, which claims nothing: none of its wallets is closed meanwhile.
       let number = disputes.add(claim, to: opening.slot)
-      guard claim.receivable + claim.uncovered > .zero else { continue }
+      guard opening.party == .payer, claim.receivable + claim.uncovered > .zero else { continue }
       guard case .wallet(let wallet) = claim.payee else {
         preconditionFailure("a label never owes")
       }
@@ -304,7 +304,8 @@ extension Ledger {
     _ end: Disputes.End, _ fact: UInt64, isLost: Bool, body: Span<UInt8>
   ) {
     precondition(disputes.rows[end.slot].made == end.dispute)
-    var slot = disputes.rows[end.slot].first
+    let row = disputes.rows[end.slot]
+    var slot = row.claimsNothing ? .none : row.first
     var principal = Amount.zero
     for index in 0..<Disputes.Claim.count(body) {
       let claim = Disputes.Claim.read(body, index)

@@ -205,7 +205,7 @@ public enum Disputes {
     struct Row: SlabRow {
       var made: EventNumber
       var payment: EventNumber
-      /// Its claims, in the order of the receivers.
+      /// Its claims, in the order of the receivers; of the payee's dispute none is of anything.
       var first: ClaimSlot = .none
       var last: ClaimSlot = .none
       var evidenceCount: UInt64 = 0
@@ -214,6 +214,8 @@ public enum Disputes {
       var party: UInt64
       var nextFree: UInt64 = 0
 
+      /// Whether it is the payee's.
+      var claimsNothing: Bool { party == UInt64(Party.payee.rawValue) }
       var status: Status { isReviewed == 0 ? .open : .underReview }
     }
     struct ClaimRow: SlabRow {
