@@ -98,6 +98,7 @@ import Testing
       let ignored = line.split(separator: "\t").last.flatMap({ UInt64($0, radix: 16) }),
       ignored & 1 << UInt64(SIGTERM - 1) != 0
     else { return false }
+    // So that it stands still within the check, and not where that begins.
     usleep(5_000)
     kill(child, SIGSTOP)
     return true
