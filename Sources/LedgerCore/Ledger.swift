@@ -20,12 +20,19 @@ public enum Command: Hashable, Sendable {
   case pause(Pauses.Command)
   /// Payments that a party says were wrong.
   case dispute(Disputes.Command)
+  /// What is owed because a disputed payment was no longer there.
+  case receivable(Receivables.Command)
+  /// What wallets may spend.
+  case policy(Policies.Command)
+  /// Payments that wait for somebody.
+  case approval(Approvals.Command)
 
   /// Which command this is: part of an idempotency key's scope and of a recorded refusal.
   public var operation: Operation {
     switch self {
     case .identity(.registerAgent): .registerAgent
     case .identity(.registerOperator): .registerOperator
+    case .identity(.registerTenantAdmin): .registerTenantAdmin
     case .identity(.issue): .issueCredential
     case .identity(.revoke): .revokeCredential
     case .wallet(.open): .openWallet
@@ -48,6 +55,12 @@ public enum Command: Hashable, Sendable {
     case .dispute(.withdraw): .withdrawDispute
     case .dispute(.review): .reviewDispute
     case .dispute(.resolve): .resolveDispute
+    case .receivable(.writeOff): .writeOff
+    case .receivable(.setCap): .setReceivableCap
+    case .policy(.set): .setPolicy
+    case .approval(.approve): .approve
+    case .approval(.deny): .deny
+    case .approval(.cancel): .cancel
     }
   }
 
@@ -56,11 +69,15 @@ public enum Command: Hashable, Sendable {
   @inline(__always)
   var named: EventNumber {
     switch self {
-    case .identity, .wallet, .payment, .fee, .pause, .reservation(.reserve): .none
+    case .identity, .wallet, .payment, .fee, .pause, .policy, .reservation(.reserve),
+      .receivable(.setCap):
+      .none
     case .reservation(.capture(let number, _, _)), .reservation(.release(let number)),
       .refund(.refund(let number, _)), .dispute(.open(let number, _, _)),
       .dispute(.submitEvidence(let number, _)), .dispute(.withdraw(let number)),
-      .dispute(.review(let number)), .dispute(.resolve(let number, _)):
+      .dispute(.review(let number)), .dispute(.resolve(let number, _)),
+      .receivable(.writeOff(let number, _)), .approval(.approve(let number)),
+      .approval(.deny(let number)), .approval(.cancel(let number)):
       number
     }
   }
@@ -74,9 +91,10 @@ extension Command {
     switch self {
     case .identity(.revoke), .wallet(.freeze), .wallet(.unfreeze), .wallet(.close),
       .wallet(.reopen), .reservation(.capture), .reservation(.release), .refund, .pause,
-      .dispute(.withdraw), .dispute(.review), .dispute(.resolve):
+      .dispute(.withdraw), .dispute(.review), .dispute(.resolve), .receivable, .policy, .approval:
       false
     case .identity(.registerAgent), .identity(.registerOperator), .identity(.issue),
+      .identity(.registerTenantAdmin),
       .wallet(.open), .wallet(.fund), .wallet(.addAsset), .payment, .fee, .reservation(.reserve),
       .dispute(.open), .dispute(.submitEvidence):
       true
@@ -99,6 +117,8 @@ public enum Operation: UInt16, Hashable, Sendable, CaseIterable {
   case issueCredential = 0x0103
   /// ``Identity/Command/revoke(_:)``
   case revokeCredential = 0x0104
+  /// ``Identity/Command/registerTenantAdmin(tenant:name:key:)``
+  case registerTenantAdmin = 0x0105
   /// ``Wallets/Command/open(agent:asset:)``
   case openWallet = 0x0201
   /// ``Wallets/Command/fund(_:amount:asset:cap:)``
@@ -113,11 +133,11 @@ public enum Operation: UInt16, Hashable, Sendable, CaseIterable {
   case closeWallet = 0x0206
   /// ``Wallets/Command/reopen(_:)``
   case reopenWallet = 0x0207
-  /// ``Payments/Command/pay(from:to:amount:asset:rail:)``
+  /// ``Payments/Command/pay(from:to:amount:asset:rail:category:)``
   case pay = 0x0301
   /// ``Fees/Command/set(_:begins:)``
   case setFees = 0x0401
-  /// ``Reservations/Command/reserve(from:to:amount:asset:seconds:isMultiple:)``
+  /// ``Reservations/Command/reserve(from:to:amount:asset:seconds:isMultiple:category:)``
   case reserve = 0x0501
   /// ``Reservations/Command/capture(_:amount:isLast:)``
   case capture = 0x0502
@@ -139,6 +159,18 @@ public enum Operation: UInt16, Hashable, Sendable, CaseIterable {
   case reviewDispute = 0x0804
   /// ``Disputes/Command/resolve(_:_:)``
   case resolveDispute = 0x0805
+  /// ``Receivables/Command/writeOff(_:of:)``
+  case writeOff = 0x0901
+  /// ``Receivables/Command/setCap(_:_:_:)``
+  case setReceivableCap = 0x0902
+  /// ``Policies/Command/set(_:begins:)``
+  case setPolicy = 0x0A01
+  /// ``Approvals/Command/approve(_:)``
+  case approve = 0x0B01
+  /// ``Approvals/Command/deny(_:)``
+  case deny = 0x0B02
+  /// ``Approvals/Command/cancel(_:)``
+  case cancel = 0x0B03
 }
 
 /// What happened. A closed enum of enums without reference-counted payloads, so that the hot path
@@ -166,6 +198,8 @@ public enum Event: Hashable, Sendable {
   case dispute(Disputes.Event)
   /// What is owed because a disputed payment was no longer there.
   case receivable(Receivables.Event)
+  /// What wallets may spend.
+  case policy(Policies.Event)
 
   /// What the event moves in the double-entry ledger: a function of the event and its body alone
   /// (`design.md` 4.4, rules in `accounting.md` 4).
@@ -177,11 +211,12 @@ public enum Event: Hashable, Sendable {
     case .wallet(let event): Wallets.postings(event, into: &postings)
     case .payment(let event): Payments.postings(event, body: body, into: &postings)
     case .fee(let event): Fees.postings(event, into: &postings)
-    case .reservation(let event): Reservations.postings(event, into: &postings)
+    case .reservation(let event): Reservations.postings(event, body: body, into: &postings)
     case .refund(let event): Refunds.postings(event, body: body, into: &postings)
     case .pause(let event): Pauses.postings(event, into: &postings)
     case .dispute(let event): Disputes.postings(event, body: body, into: &postings)
     case .receivable(let event): Receivables.postings(event, into: &postings)
+    case .policy(let event): Policies.postings(event, into: &postings)
     }
   }
 }
@@ -210,6 +245,7 @@ public struct Ledger: ~Copyable {
   var pauses: Pauses.State
   var disputes: Disputes.State
   var receivables: Receivables.State
+  var policies: Policies.State
   var timers: Timers
 
   /// Nothing happened yet.
@@ -225,6 +261,7 @@ public struct Ledger: ~Copyable {
     pauses = Pauses.State(undo: undo)
     disputes = Disputes.State(undo: undo)
     receivables = Receivables.State(undo: undo)
+    policies = Policies.State(undo: undo)
     timers = Timers(undo: undo)
   }
 
@@ -241,7 +278,7 @@ public struct Ledger: ~Copyable {
   ) throws(Refusal) {
     switch command {
     case .payment(let command):
-      try Payments.decide(command, body: body, by: actor, self, into: &decision)
+      try Payments.decide(command, body: body, by: actor, self, at: now, into: &decision)
     case .identity(let command):
       try Identity.decide(command, by: actor, self, into: &decision)
     case .wallet(let command):
@@ -258,6 +295,13 @@ public struct Ledger: ~Copyable {
     case .dispute(let command):
       try Disputes.decide(
         command, by: actor, about: named, body: namedBody, self, at: now, into: &decision)
+    case .receivable(let command):
+      try Receivables.decide(command, by: actor, about: named, self, into: &decision)
+    case .policy(let command):
+      try Policies.decide(command, body: body, by: actor, self, at: now, into: &decision)
+    case .approval(let command):
+      try Approvals.decide(
+        command, by: actor, about: named, body: namedBody, self, at: now, into: &decision)
     }
   }
 
@@ -273,12 +317,16 @@ public struct Ledger: ~Copyable {
     case .wallet(let event): Wallets.evolve(&wallets, event, header)
     case .fee(let event): Fees.evolve(&fees, &timers, event, header, body: body)
     case .reservation(let event):
-      Reservations.evolve(&reservations, &payments, &wallets, &timers, event, header)
+      Policies.giveBack(event, &self)
+      Reservations.evolve(
+        &reservations, &payments, &wallets, &timers, event, header, body: body)
     case .refund(let event):
       Refunds.evolve(&refunds, &payments, &wallets, event, header, body: body)
     case .pause(let event): Pauses.evolve(&pauses, event)
     case .dispute(let event): Disputes.evolve(&self, event, header, body: body)
-    case .receivable(let event): Receivables.evolve(&receivables, &disputes, &wallets, event)
+    case .receivable(let event):
+      Receivables.evolve(&receivables, &disputes, &wallets, event, header)
+    case .policy(let event): Policies.evolve(&self, event, header, body: body)
     }
   }
 
@@ -289,12 +337,13 @@ public struct Ledger: ~Copyable {
     switch timer.kind {
     case .feeScheduleBegins: return .fee(Fees.fire(timer))
     case .reservationExpires: return .reservation(Reservations.fire(timer, reservations))
+    case .policyBegins: return .policy(Policies.fire(timer, policies))
     }
   }
 
-  /// Makes room for `events` more events of so many commands, so that a linked unit moves no
-  /// memory.
-  mutating func reserve(_ events: Int, commands: Int) {
+  /// Makes room for `events` more events of so many commands, whose bodies have so many bytes, so
+  /// that a linked unit moves no memory.
+  mutating func reserve(_ events: Int, commands: Int, bodyByteCount: Int) {
     identity.reserve(events)
     wallets.reserve(events, suspenses: events + commands * Splits.countMax)
     payments.reserve(events)
@@ -303,7 +352,8 @@ public struct Ledger: ~Copyable {
     refunds.reserve(events, parts: commands * Splits.countMax)
     pauses.reserve(events)
     disputes.reserve(events, claims: commands * Splits.countMax)
-    receivables.reserve(commands * Splits.countMax)
+    receivables.reserve(events + commands * Splits.countMax)
+    policies.reserve(events, rules: bodyByteCount / Policies.Rule.byteCount)
     timers.reserve(events)
   }
 
@@ -311,11 +361,13 @@ public struct Ledger: ~Copyable {
   @inline(__always)
   func prefetch(_ command: Command) {
     switch command {
-    case .payment(.pay(let from, let to, _, _, _)),
-      .reservation(.reserve(let from, let to, _, _, _, _)):
+    case .payment(.pay(let from, let to, _, _, _, _)),
+      .reservation(.reserve(let from, let to, _, _, _, _, _)):
       wallets.wallets.prefetch(from)
       if case .wallet(let number) = to { wallets.wallets.prefetch(number) }
-    case .identity, .wallet, .fee, .reservation, .refund, .pause, .dispute: break
+    case .identity, .wallet, .fee, .reservation, .refund, .pause, .dispute, .receivable, .policy,
+      .approval:
+      break
     }
   }
 
@@ -333,6 +385,7 @@ public struct Ledger: ~Copyable {
     try pauses.withBytes(body)
     try disputes.withBytes(body)
     try receivables.withBytes(body)
+    try policies.withBytes(body)
     try timers.withBytes(body)
   }
 
@@ -349,6 +402,7 @@ public struct Ledger: ~Copyable {
     try pauses.load(from: &source)
     try disputes.load(from: &source)
     try receivables.load(from: &source)
+    try policies.load(from: &source)
     try timers.load(from: &source)
   }
 
@@ -361,9 +415,10 @@ public struct Ledger: ~Copyable {
     pauses.rebuildIndexes()
     disputes.rebuildIndexes()
     receivables.rebuildIndexes()
+    policies.rebuildIndexes()
   }
 
   /// The number of this arrangement of the state. Raised whenever a table is added, or a row of one
   /// changes: snapshots of another are passed over. (A layout test says when.)
-  static let layout: UInt32 = 3
+  static let layout: UInt32 = 4
 }

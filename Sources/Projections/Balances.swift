@@ -53,7 +53,7 @@ struct Balances: ~Copyable, Sendable {
       try move(number, WalletRows.Column.available, posting.asset, units, account)
     case .walletHeld(let number):
       try move(number, WalletRows.Column.held, posting.asset, units, account)
-    case .faucet, .external, .feeIncome, .suspense, .dust, .disputeHold, .receivable:
+    case .faucet, .external, .feeIncome, .suspense, .dust, .disputeHold, .receivable, .badDebt:
       let place = try accounts.row(account.rowKey(in: posting.asset), transaction)
       let new = try Self.sum(accounts.amount(at: place), units, account)
       accounts.setAmount(new, at: place)
@@ -156,6 +156,7 @@ extension Account {
     case .dust: Self.rowKey(5, asset, 0)
     case .disputeHold(let dispute): Self.rowKey(6, asset, dispute.rawValue)
     case .receivable(let dispute): Self.rowKey(7, asset, dispute.rawValue)
+    case .badDebt: Self.rowKey(8, asset, 0)
     case .walletAvailable, .walletHeld: preconditionFailure("wallets have rows of their own")
     }
   }
@@ -179,6 +180,7 @@ extension Account {
     case 5: return number == 0 ? (.dust, asset) : nil
     case 6: return (.disputeHold(EventNumber(number)), asset)
     case 7: return (.receivable(EventNumber(number)), asset)
+    case 8: return number == 0 ? (.badDebt, asset) : nil
     default: return nil  // not ours: a number from the disk
     }
   }

@@ -4,7 +4,7 @@ package import LedgerCore
 /// their asset. `ledgerctl` and the administration routes both speak from here, so that an event
 /// reads the same wherever it is looked at.
 package struct EventWords: Sendable {
-  private let ids: TextIds
+  let ids: TextIds
   private let assets: [Asset]
 
   /// Words for the events of one ledger, whose assets these are.
@@ -26,11 +26,12 @@ package struct EventWords: Sendable {
     case .wallet(let event): facts(event)
     case .payment(let event): facts(event, body)
     case .fee(let event): facts(event, body)
-    case .reservation(let event): facts(event)
+    case .reservation(let event): facts(event, body)
     case .refund(let event): facts(event, body)
     case .pause(let event): facts(event)
     case .dispute(let event): facts(event)
     case .receivable(let event): facts(event)
+    case .policy(let event): facts(event, body)
     }
   }
 
@@ -164,13 +165,13 @@ package struct EventWords: Sendable {
     }
   }
 
-  private func facts(_ event: Reservations.Event) -> Facts {
+  private func facts(_ event: Reservations.Event, _ body: [UInt8]) -> Facts {
     switch event {
     case .reserved(let hold):
       (
         "reservation.made",
         [
-          "from": wallet(hold.payer), "to": payee(hold.payee),
+          "from": wallet(hold.payer), "to": payee(hold.payee, hold.asset, body),
           "amount": text(hold.amount, hold.asset), "fee": text(hold.fee, hold.asset),
           "asset": code(hold.asset), "purpose": "\(hold.purpose)",
           "captures": hold.isMultiple ? "several" : "one", "deadline": hold.deadline.text,
@@ -181,7 +182,7 @@ package struct EventWords: Sendable {
         "reservation.captured",
         [
           "reservation": reservation(capture.reservation), "from": wallet(capture.payment.payer),
-          "to": payee(capture.payment.payee),
+          "to": payee(capture.payment.payee, capture.payment.asset, body),
           "amount": text(capture.payment.amount, capture.payment.asset),
           "fee": text(capture.payment.fee, capture.payment.asset),
           "released": text(capture.released, capture.payment.asset),
@@ -269,7 +270,24 @@ package struct EventWords: Sendable {
           "uncovered": text(netting.uncovered, netting.asset), "asset": code(netting.asset),
         ]
       )
+    case .writeOffAsked(let writeOff): ("receivable.write_off_asked", fields(writeOff))
+    case .writtenOff(let writeOff): ("receivable.written_off", fields(writeOff))
+    case .capSet(let tenant, let asset, let cap):
+      (
+        "receivable.cap_set",
+        [
+          "tenant": tenant.isSome ? ids.text(.tenant, tenant.rawValue) : "all",
+          "cap": text(cap, asset), "asset": code(asset),
+        ]
+      )
     }
+  }
+
+  private func fields(_ writeOff: Receivables.WriteOff) -> KeyValuePairs<String, String> {
+    [
+      "dispute": dispute(writeOff.dispute), "agent": ids.text(.agent, writeOff.agent.rawValue),
+      "amount": text(writeOff.amount, writeOff.asset), "asset": code(writeOff.asset),
+    ]
   }
 
   // MARK: - Postings
@@ -309,6 +327,7 @@ package struct EventWords: Sendable {
     case .dust: "Income:Dust"
     case .disputeHold(let dispute): "Liabilities:DisputeHold:\(self.dispute(dispute))"
     case .receivable(let dispute): "Assets:Receivable:\(self.dispute(dispute))"
+    case .badDebt: "Expenses:BadDebt"
     }
   }
 
@@ -322,6 +341,7 @@ package struct EventWords: Sendable {
     case .agent: ids.text(.agent, actor.agent.rawValue)
     case .operator: "operator \(actor.rawValue & 0x00FF_FFFF_FFFF_FFFF)"
     case .administrator: "administrator"
+    case .tenantAdmin: "admin of \(ids.text(.tenant, actor.tenant.rawValue))"
     }
   }
 
@@ -333,7 +353,7 @@ package struct EventWords: Sendable {
     return amount.text(scale: asset.scale, decimalsMin: min(2, asset.scale))
   }
 
-  private func wallet(_ number: WalletNumber) -> String { ids.text(.wallet, number.rawValue) }
+  func wallet(_ number: WalletNumber) -> String { ids.text(.wallet, number.rawValue) }
 
   private func reservation(_ made: EventNumber) -> String { ids.text(.reservation, made.rawValue) }
 
@@ -372,67 +392,7 @@ package struct EventWords: Sendable {
     return tiers.isEmpty ? "none" : tiers.joined(separator: ", ")
   }
 
-  private func code(_ number: AssetNumber) -> String {
+  func code(_ number: AssetNumber) -> String {
     assets.first { $0.number == number }?.code.description ?? "?"
-  }
-}
-
-extension Timestamp {
-  /// RFC 3339 in UTC with nine decimals, the exact time: `2026-05-01T09:30:00.000125000Z`.
-  package var text: String {
-    var bytes: [UInt8] = []
-    append(to: &bytes)
-    return String(decoding: bytes, as: UTF8.self)
-  }
-
-  /// Appends ``text`` to a text in UTF-8.
-  package func append(to bytes: inout [UInt8]) {
-    let seconds = Int64(nanoseconds / 1_000_000_000)
-    let (days, rest) = seconds.quotientAndRemainder(dividingBy: 86_400)
-    let (year, month, day) = Self.civil(days)
-    bytes.append(addingCapacity: 30) { text in
-      let put = { (number: Int64, count: Int, end: Unicode.Scalar, text: inout OutputSpan<UInt8>) in
-        var power: Int64 = 1
-        for _ in 1..<count { power *= 10 }
-        while power > 0 {
-          text.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / power % 10))
-          power /= 10
-        }
-        text.append(UInt8(ascii: end))
-      }
-      put(year, 4, "-", &text)
-      put(month, 2, "-", &text)
-      put(day, 2, "T", &text)
-      put(rest / 3_600, 2, ":", &text)
-      put(rest / 60 % 60, 2, ":", &text)
-      put(rest % 60, 2, ".", &text)
-      put(Int64(nanoseconds % 1_000_000_000), 9, "Z", &text)
-    }
-  }
-
-  /// The Gregorian date, `days` days after 1970-01-01. Counts from 0000-03-01, so that the leap day
-  /// is a year's last, in eras of 400 years; months of such a year average 30.6 days.
-  private static func civil(_ days: Int64) -> (Int64, Int64, Int64) {
-    let shifted = days + 719_468
-    let (era, day) = shifted.quotientAndRemainder(dividingBy: 146_097)
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365
-    let dayOfYear = day - (365 * year + year / 4 - year / 100)
-    let month = (5 * dayOfYear + 2) / 153
-    let dayOfMonth = dayOfYear - (153 * month + 2) / 5 + 1
-    let isAfterFebruary = month < 10
-    return (
-      era * 400 + year + (isAfterFebruary ? 0 : 1), isAfterFebruary ? month + 3 : month - 9,
-      dayOfMonth
-    )
-  }
-}
-
-extension Digest32 {
-  /// 64 hexadecimal digits.
-  package var hex: String {
-    bytes.map { byte in
-      let digits = String(byte, radix: 16)
-      return digits.count == 1 ? "0" + digits : digits
-    }.joined()
   }
 }

@@ -225,7 +225,7 @@ extension Fold {
       }
       if case .walletHeld = account { return balance.held }
       return balance.available
-    case .faucet, .external, .feeIncome, .suspense, .dust, .disputeHold, .receivable:
+    case .faucet, .external, .feeIncome, .suspense, .dust, .disputeHold, .receivable, .badDebt:
       return try balances.balance(of: account, in: asset, transaction)
     }
   }

@@ -162,7 +162,7 @@ struct Touched {
   private mutating func add(_ account: Account) {
     switch account {
     case .walletAvailable(let wallet), .walletHeld(let wallet): add(wallet)
-    case .faucet, .external, .feeIncome, .suspense, .dust, .disputeHold, .receivable: break
+    case .faucet, .external, .feeIncome, .suspense, .dust, .disputeHold, .receivable, .badDebt: break
     }
   }
 
@@ -179,7 +179,7 @@ extension Event {
     switch self {
     case .wallet(.opened(let wallet, _, let asset)): (wallet, asset)
     case .wallet, .identity, .genesis, .refusal, .payment, .fee, .reservation, .refund, .pause,
-      .dispute, .receivable:
+      .dispute, .receivable, .policy:
       nil
     }
   }
@@ -192,8 +192,11 @@ extension Event {
       .wallet(.closed(let wallet, _, _, _)), .wallet(.reopened(let wallet, _, _, _)):
       wallet
     case .dispute(.opened(let opening)): opening.payer
+    case .policy(.set(let setting)):
+      if case .wallet(let wallet) = setting.scope { wallet } else { nil }
     case .wallet(.opened), .wallet(.funded), .wallet(.assetAdded), .wallet(.setAside), .identity,
-      .genesis, .refusal, .payment, .fee, .reservation, .refund, .pause, .dispute, .receivable:
+      .genesis, .refusal, .payment, .fee, .reservation, .refund, .pause, .dispute, .receivable,
+      .policy:
       nil
     }
   }
@@ -214,9 +217,12 @@ extension Event {
       dispute
     case .dispute(.withdrawn(let end)), .dispute(.denied(let end)), .dispute(.refunded(let end)):
       end.dispute
+    case .receivable(.writeOffAsked(let writeOff)), .receivable(.writtenOff(let writeOff)):
+      writeOff.dispute
+    case .policy(.counted(let use)): use.payment
     // A netting is not: whoever pays a debtor makes one, and they would bury a dispute's steps.
     case .reservation(.reserved), .wallet, .identity, .genesis, .refusal, .payment, .fee, .pause,
-      .receivable:
+      .receivable, .policy:
       nil
     }
   }

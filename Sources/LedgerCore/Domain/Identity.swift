@@ -15,6 +15,8 @@ public enum Identity {
     case secretKey = 2
     /// Acts as an operator.
     case operatorKey = 3
+    /// Manages a tenant.
+    case tenantKey = 4
   }
 
   // MARK: - Commands
@@ -32,7 +34,14 @@ public enum Identity {
       tenant: UInt128, name: UInt128, asset: AssetNumber, apiKey: UInt128, secretKey: UInt128)
     /// Registers an operator by the keyed hash of his key. Administrator only.
     case registerOperator(key: UInt128)
-    /// Gives the actor's agent, or for an operator himself, another credential.
+    /// Gives a tenant a key of its admin's. Staff only. From then on, only who shows such a key, or
+    /// staff, registers agents of this tenant.
+    ///
+    /// The second text is the tenant's name, where one is given.
+    /// - `tenant`: the tenant, or none where `name` names it.
+    /// - `name`: keyed hash of a tenant's name, which is registered if it is new; or 0.
+    case registerTenantAdmin(tenant: TenantNumber, name: UInt128, key: UInt128)
+    /// Gives the actor's agent or tenant, or for an operator himself, another credential.
     case issue(key: UInt128, kind: CredentialKind)
     /// Ends a credential of the actor's, or as administrator anyone's.
     case revoke(CredentialNumber)
@@ -64,6 +73,9 @@ public enum Identity {
   struct State: ~Copyable {
     struct Tenant: BitwiseCopyable {
       var name: UInt128
+      var refusals = RefusalCount()
+      /// 1 once it has had a key of its own.
+      var isTaken: UInt64 = 0
     }
     struct Agent: BitwiseCopyable {
       var name: UInt128
@@ -132,6 +144,7 @@ public enum Identity {
     func refusals(of actor: Actor) -> RefusalCount {
       if agents.contains(actor.agent) { return agents[actor.agent].refusals }
       if operators.contains(actor.operator) { return operators[actor.operator].refusals }
+      if tenants.contains(actor.tenant) { return tenants[actor.tenant].refusals }
       return RefusalCount()
     }
 
@@ -141,6 +154,7 @@ public enum Identity {
       counted.count += 1
       if agents.contains(actor.agent) { agents[actor.agent].refusals = counted }
       if operators.contains(actor.operator) { operators[actor.operator].refusals = counted }
+      if tenants.contains(actor.tenant) { tenants[actor.tenant].refusals = counted }
     }
 
     mutating func reserve(_ events: Int) {
@@ -206,16 +220,10 @@ public enum Identity {
           .credentialIssued(
             credential: next, key: key, kind: .operatorKey, holder: .operator(number))))
       decision.emit(.identity(.operatorRegistered(operator: number, credential: next)))
+    case .registerTenantAdmin(let tenant, let name, let key):
+      try registerTenantAdmin(of: tenant, name, key, by: actor, ledger, into: &decision)
     case .issue(let key, let kind):
-      let isOperator = actor.role == .operator && kind == .operatorKey
-      let isAgent = actor.role == .agent && kind != .operatorKey
-      guard isOperator || isAgent else { throw Refusal(.notPermitted) }
-      guard isOperator || ledger.identity.agents.contains(actor.agent) else {
-        throw Refusal(.agentNotFound)
-      }
-      guard isAgent || ledger.identity.operators.contains(actor.operator) else {
-        throw Refusal(.operatorNotFound)
-      }
+      try check(actor, mayIssue: kind, ledger)
       guard key != 0, !ledger.identity.isTaken(key) else { throw Refusal(.credentialTaken) }
       decision.emit(
         .identity(.credentialIssued(credential: next, key: key, kind: kind, holder: actor)))
@@ -231,6 +239,47 @@ public enum Identity {
     }
   }
 
+  private static func check(
+    _ actor: Actor, mayIssue kind: CredentialKind, _ ledger: borrowing Ledger
+  ) throws(Refusal) {
+    switch (actor.role, kind) {
+    case (.agent, .apiKey), (.agent, .secretKey):
+      guard ledger.identity.agents.contains(actor.agent) else { throw Refusal(.agentNotFound) }
+    case (.operator, .operatorKey):
+      guard ledger.identity.operators.contains(actor.operator) else {
+        throw Refusal(.operatorNotFound)
+      }
+    case (.tenantAdmin, .tenantKey):
+      guard ledger.identity.tenants.contains(actor.tenant) else {
+        throw Refusal(.tenantNotFound)
+      }
+    case (.ledger, _), (.anonymous, _), (.agent, _), (.operator, _), (.administrator, _),
+      (.tenantAdmin, _):
+      throw Refusal(.notPermitted)
+    }
+  }
+
+  private static func registerTenantAdmin(
+    of number: TenantNumber, _ name: UInt128, _ key: UInt128, by actor: Actor,
+    _ ledger: borrowing Ledger, into decision: inout Decision
+  ) throws(Refusal) {
+    guard actor.isStaff else { throw Refusal(.notPermitted) }
+    guard key != 0, !ledger.identity.isTaken(key) else { throw Refusal(.credentialTaken) }
+    var tenant = name == 0 ? number : ledger.identity.tenant(named: name)
+    if name != 0, !tenant.isSome {
+      tenant = ledger.identity.tenants.next
+      decision.emit(
+        .identity(.tenantRegistered(tenant: tenant, name: name)), with: .label(0))
+    } else if !ledger.identity.tenants.contains(tenant) {
+      throw Refusal(.tenantNotFound)
+    }
+    decision.emit(
+      .identity(
+        .credentialIssued(
+          credential: ledger.identity.credentials.next, key: key, kind: .tenantKey,
+          holder: .tenantAdmin(tenant))))
+  }
+
   private static func registerAgent(
     _ command: Command, by actor: Actor, _ ledger: borrowing Ledger, into decision: inout Decision
   ) throws(Refusal) {
@@ -240,16 +289,20 @@ public enum Identity {
     else { preconditionFailure("only called for registerAgent") }
     guard actor.role != .agent, actor.role != .ledger else { throw Refusal(.notPermitted) }
     guard ledger.wallets.contains(asset) else { throw Refusal(.assetNotFound) }
-    guard !ledger.identity.isTaken(name: name) else { throw Refusal(.agentNameTaken) }
+    let (known, isStranger) = try tenant(named: tenantName, for: actor, ledger)
+    guard isStranger || !ledger.identity.isTaken(name: name) else {
+      throw Refusal(.agentNameTaken)
+    }
     guard apiKey != 0, secretKey != 0, apiKey != secretKey,
       !ledger.identity.isTaken(apiKey), !ledger.identity.isTaken(secretKey)
     else { throw Refusal(.credentialTaken) }
 
-    var tenant = ledger.identity.tenant(named: tenantName)
-    if !tenant.isSome {
-      tenant = ledger.identity.tenants.next
-      let text: Decision.Text = tenantName == 0 ? .none : .label(0)
-      decision.emit(.identity(.tenantRegistered(tenant: tenant, name: tenantName)), with: text)
+    let tenant = known.isSome ? known : ledger.identity.tenants.next
+    if !known.isSome {
+      let isNamed = tenantName != 0 && !isStranger
+      decision.emit(
+        .identity(.tenantRegistered(tenant: tenant, name: isNamed ? tenantName : 0)),
+        with: isNamed ? .label(0) : .none)
     }
     let agent = ledger.identity.agents.next
     let wallet = ledger.wallets.next
@@ -266,9 +319,27 @@ public enum Identity {
     decision.emit(
       .identity(
         .agentRegistered(
-          agent: agent, tenant: tenant, wallet: wallet, name: name, apiKey: first,
-          secretKey: second)),
+          agent: agent, tenant: tenant, wallet: wallet, name: isStranger ? 0 : name,
+          apiKey: first, secretKey: second)),
       with: .own)
+  }
+
+  /// The tenant that an agent is registered with, or none where it is new. A tenant that has an
+  /// admin takes only what he or staff registers: the agent of a stranger, who named it, is a
+  /// tenant of its own, and its name takes no place [AP-08].
+  private static func tenant(
+    named name: UInt128, for actor: Actor, _ ledger: borrowing Ledger
+  ) throws(Refusal) -> (TenantNumber, isStranger: Bool) {
+    let known = ledger.identity.tenant(named: name)
+    if actor.role == .tenantAdmin {
+      guard ledger.identity.tenants.contains(actor.tenant), name == 0 || known == actor.tenant
+      else { throw Refusal(.notPermitted) }
+      return (actor.tenant, false)
+    }
+    guard known.isSome, ledger.identity.tenants[known].isTaken == 1, !actor.isStaff else {
+      return (known, false)
+    }
+    return (.none, true)
   }
 
   // MARK: - Evolve
@@ -293,6 +364,7 @@ public enum Identity {
         State.Credential(
           key: key, holder: holder.rawValue, kind: UInt32(kind.rawValue), isLive: 1))
       state.credentialByKey.insert(key, credential.rawValue)
+      if holder.tenant.isSome { state.tenants[holder.tenant].isTaken = 1 }
     case .credentialRevoked(let credential):
       precondition(state.credentials[credential].isLive == 1)
       state.credentials[credential].isLive = 0

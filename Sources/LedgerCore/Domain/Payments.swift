@@ -38,9 +38,10 @@ public enum Payments {
     ///
     /// The request's first text is the description.
     /// - `asset`: the currency named, or none for the payer's own [AP-17].
+    /// - `category`: what it is for, by keyed hash, or 0; policies may ask for it.
     case pay(
       from: WalletNumber, to: Recipient, amount: Amount, asset: AssetNumber = .none,
-      rail: Rail = .internal)
+      rail: Rail = .internal, category: UInt128 = 0)
   }
 
   // MARK: - Events
@@ -204,13 +205,14 @@ public enum Payments {
 
   static func decide(
     _ command: Command, body: Span<UInt8>, by actor: Actor, _ ledger: borrowing Ledger,
-    into decision: inout Decision
+    at now: Timestamp, into decision: inout Decision
   ) throws(Refusal) {
     switch command {
-    case .pay(let from, .split, let amount, let asset, let rail):
+    case .pay(let from, .split, let amount, let asset, let rail, let category):
       try Splits.decide(
-        body, from: from, amount, asset, rail, by: actor, ledger, into: &decision)
-    case .pay(let from, let to, let amount, let asset, let rail):
+        body, from: from, amount, asset, rail, category, by: actor, ledger, at: now,
+        into: &decision)
+    case .pay(let from, let to, let amount, let asset, let rail, let category):
       let payer = try payer(from, by: actor, amount, asset, ledger)
       let payee = try payee(of: to, from: from, payer: payer, ledger, into: &decision)
       let schedule = ledger.fees.current
@@ -218,15 +220,43 @@ public enum Payments {
       let fee = try ledger.fees.fee(on: amount, by: schedule)
       let total = try amount.adding(try feeOnTop(fee, of: amount, side))
       try checkRoom(for: amount, of: payee, ledger)
+      let spend = Policies.Spend(
+        payer: from, agent: payer.agent, asset: payer.asset, amount: total, recipient: to,
+        rail: rail, category: category, isHold: false)
+      let pass = try Policies.check(spend, shares: Span(), ledger, at: now)
       try check(payer, covers: total)
-      decision.emit(
-        .payment(
-          .completed(
-            Payment(
-              amount: amount, fee: fee, payer: from, payee: payee, schedule: schedule,
-              asset: payer.asset, rail: rail, side: side))),
-        with: .own)
+      let payment = Payment(
+        amount: amount, fee: fee, payer: from, payee: payee, schedule: schedule,
+        asset: payer.asset, rail: rail, side: side)
+      guard let pass else {
+        return decision.emit(.payment(.completed(payment)), with: .own)
+      }
+      try emit(payment, spend, pass, payer, ledger, at: now, into: &decision)
     }
+  }
+
+  /// A payment that passed its policies: complete, or waiting for approval with its money held.
+  @inline(never)
+  static func emit(
+    _ payment: Payment, _ spend: Policies.Spend, _ pass: Policies.Pass,
+    _ payer: Wallets.State.Wallet, _ ledger: borrowing Ledger, at now: Timestamp,
+    into decision: inout Decision
+  ) throws(Refusal) {
+    let hasBody = payment.payee.isSplit
+    guard let seconds = pass.waitSeconds else {
+      decision.emit(
+        .payment(.completed(payment)), with: .own, isAnswer: true, hasBody: hasBody)
+      return Policies.count(pass, spend, at: now, into: &decision)
+    }
+    _ = try Amount(units: payer.held).adding(spend.amount)
+    let hold = Reservations.Hold(
+      amount: payment.amount, fee: spend.amount - payment.amount, payer: payment.payer,
+      payee: payment.payee, deadline: decision.time(now).adding(seconds: UInt64(seconds)),
+      slot: ledger.reservations.rows.next, schedule: payment.schedule, asset: payment.asset,
+      purpose: .approval, isMultiple: false)
+    decision.emit(
+      .reservation(.reserved(hold)), with: .own, isAnswer: true, hasBody: hasBody)
+    Policies.count(pass, spend, hold: hold.slot, at: now, into: &decision)
   }
 
   /// The wallet that a payment or a hold of `amount` is taken from: the actor's own, or any for
@@ -400,7 +430,7 @@ extension Event {
     case .payment(.completed(let payment)): payment
     case .reservation(.captured(let capture)): capture.payment
     case .payment, .reservation, .genesis, .refusal, .identity, .wallet, .fee, .refund, .pause,
-      .dispute, .receivable:
+      .dispute, .receivable, .policy:
       nil
     }
   }

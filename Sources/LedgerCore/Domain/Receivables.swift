@@ -4,7 +4,8 @@
 /// Life of a debt:
 ///
 ///     owed ──▶ owed less ──▶ gone    netted out of the debtor's credits, oldest debt first
-///          └──────────────────────▶ gone    its dispute was denied or withdrawn
+///          ├──────────────────────▶ gone    its dispute was denied or withdrawn
+///          └──────────────────────▶ gone    written off: one operator asks, another agrees
 ///
 /// A debt has two parts. ``Netting/receivable`` is what the platform advanced and is owed;
 /// ``Netting/uncovered`` was not advanced, so it moves on as it comes in: to the dispute's hold, or
@@ -13,7 +14,25 @@
 /// Invariant: after every command, an agent who owes in an asset has nothing available in any of
 /// his wallets that were credited by it (`accounting.md` 4, "net"), unless it took more nettings
 /// than one command has (``Credits``).
+///
+/// How much is advanced has a cap for each tenant of debtors and one in total, in each asset. Where
+/// none was set, a test ledger advances anything and a live one nothing (`accounting.md` 4).
 public enum Receivables {
+  // MARK: - Commands
+
+  /// What can be asked about receivables. Staff only.
+  public enum Command: Hashable, Sendable {
+    /// Gives up what an agent owes the platform for the dispute that this event opened, once it was
+    /// decided. Done when a second operator asks for the same. What the payer is to get of it, the
+    /// agent owes on.
+    ///
+    /// The request's first text is the reason.
+    case writeOff(EventNumber, of: AgentNumber)
+    /// Sets how much may be advanced in an asset for the debtors of a tenant or, where that is none,
+    /// for all together: zero and up. What was advanced before stays.
+    case setCap(TenantNumber, AssetNumber, Amount)
+  }
+
   // MARK: - Events
 
   /// Where an account of the debtor's is that something is taken from.
@@ -52,10 +71,30 @@ public enum Receivables {
     public var asset: AssetNumber
   }
 
+  /// A debt that is to be written off, or was.
+  public struct WriteOff: Hashable, Sendable {
+    /// What is given up: ledger units of ``asset``, greater than zero.
+    public var amount: Amount
+    /// The dispute that it is owed for.
+    public var dispute: EventNumber
+    /// Who owes it.
+    public var agent: AgentNumber
+    /// The debt's row.
+    public var slot: DebtSlot
+    /// The asset of the amount.
+    public var asset: AssetNumber
+  }
+
   /// What happens to receivables.
   public enum Event: Hashable, Sendable {
     /// A credit of the debtor's made his debt smaller.
     case netted(Netting)
+    /// An operator asked for a debt to be written off. Nothing moved.
+    case writeOffAsked(WriteOff)
+    /// A second one did, and it is.
+    case writtenOff(WriteOff)
+    /// No more than `cap` is advanced from here on, in all where `tenant` is none.
+    case capSet(tenant: TenantNumber, asset: AssetNumber, cap: Amount)
   }
 
   // MARK: - State
@@ -75,23 +114,104 @@ public enum Receivables {
       var older: DebtSlot = .none
       var newer: DebtSlot = .none
       var nextFree: UInt64 = 0
-      var unused: UInt64 = 0
+      /// The operator who asked for it to be written off, or 0.
+      var asker: UInt64 = 0
     }
     struct Debtor: BitwiseCopyable {
       var agent: AgentNumber
       var asset: AssetNumber
+      var tenant: TenantNumber
       var oldest: DebtSlot = .none
       var newest: DebtSlot = .none
+    }
+    enum ExposureKind {}
+    /// What was advanced in an asset and is owed, by a tenant's debtors or, of tenant none, by all.
+    struct Exposure: BitwiseCopyable {
+      var outstanding: Int128 = 0
+      var cap: Int128 = 0
+      var tenant: TenantNumber
+      var asset: AssetNumber
+      /// 1 where a cap was set.
+      var hasCap: UInt64 = 0
+      var unused: UInt64 = 0
     }
 
     private(set) var debts: Slab<Kinds.DebtSlot, Debt>
     private var debtors: Table<DebtorKind, Debtor>
     private var debtorByAgent: Index
+    private(set) var exposures: Table<ExposureKind, Exposure>
+    private var exposureByTenant: Index
 
     init(undo: Undo) {
       debts = Slab(undo: undo)
       debtors = Table(undo: undo)
       debtorByAgent = Index(undo: undo)
+      exposures = Table(undo: undo)
+      exposureByTenant = Index(undo: undo)
+    }
+
+    /// How much more may be advanced for debtors of a tenant or, of tenant none, for all, where
+    /// `more` is going to be advanced already; `nil` where there is no end.
+    func room(
+      of tenant: TenantNumber, in asset: AssetNumber, after more: Amount, livemode: Bool
+    ) -> Amount? {
+      let number = Number<ExposureKind>(exposureByTenant.find(Self.indexKey(tenant, asset)))
+      guard number.isSome, exposures[number].hasCap == 1 else { return livemode ? .zero : nil }
+      let row = exposures[number]
+      return Amount(units: max(0, row.cap - row.outstanding - more.units))
+    }
+
+    private static func indexKey(_ tenant: TenantNumber, _ asset: AssetNumber) -> UInt128 {
+      UInt128(tenant.rawValue) << 64 | UInt128(asset.rawValue)
+    }
+
+    private mutating func exposure(
+      of tenant: TenantNumber, in asset: AssetNumber
+    ) -> Number<ExposureKind> {
+      let key = Self.indexKey(tenant, asset)
+      var number = Number<ExposureKind>(exposureByTenant.find(key))
+      if !number.isSome {
+        number = exposures.next
+        exposures.append(Exposure(tenant: tenant, asset: asset))
+        exposureByTenant.insert(key, number.rawValue)
+      }
+      return number
+    }
+
+    fileprivate mutating func setCap(
+      of tenant: TenantNumber, in asset: AssetNumber, _ cap: Amount
+    ) {
+      let number = exposure(of: tenant, in: asset)
+      exposures[number].cap = cap.units
+      exposures[number].hasCap = 1
+    }
+
+    /// So much more is owed to the platform by a debtor, or where negative, less.
+    private mutating func count(_ units: Int128, of debtor: Debtor) {
+      guard units != 0 else { return }
+      exposures[exposure(of: .none, in: debtor.asset)].outstanding += units
+      exposures[exposure(of: debtor.tenant, in: debtor.asset)].outstanding += units
+    }
+
+    /// The debt of an agent for a dispute, the oldest where there are several; or none. O(debts of
+    /// the agent in the asset).
+    func debt(of agent: AgentNumber, in asset: AssetNumber, for dispute: EventNumber) -> DebtSlot {
+      var slot = oldest(of: agent, in: asset)
+      while slot.isSome, debts[slot].dispute != dispute || debts[slot].receivable == 0 {
+        slot = debts[slot].newer
+      }
+      return slot
+    }
+
+    fileprivate mutating func ask(_ slot: DebtSlot, by actor: Actor) {
+      debts[slot].asker = actor.rawValue
+    }
+
+    fileprivate mutating func writeOff(_ slot: DebtSlot) {
+      count(-debts[slot].receivable, of: debtors[debts[slot].debtor])
+      debts[slot].receivable = 0
+      debts[slot].asker = 0
+      if debts[slot].uncovered == 0 { remove(slot) }
     }
 
     /// Whether anybody owes anything.
@@ -105,14 +225,14 @@ public enum Receivables {
 
     /// Adds a debt at the end of the debtor's queue.
     mutating func add(
-      receivable: Int128, uncovered: Int128, of agent: AgentNumber, in asset: AssetNumber,
-      for dispute: EventNumber, claim: ClaimSlot
+      receivable: Int128, uncovered: Int128, of agent: AgentNumber, _ tenant: TenantNumber,
+      in asset: AssetNumber, for dispute: EventNumber, claim: ClaimSlot
     ) -> DebtSlot {
       let key = Self.indexKey(agent, asset)
       var debtor = Number<DebtorKind>(debtorByAgent.find(key))
       if !debtor.isSome {
         debtor = debtors.next
-        debtors.append(Debtor(agent: agent, asset: asset))
+        debtors.append(Debtor(agent: agent, asset: asset, tenant: tenant))
         debtorByAgent.insert(key, debtor.rawValue)
       }
       let before = debtors[debtor].newest
@@ -122,6 +242,7 @@ public enum Receivables {
           payer: .none, debtor: debtor, older: before))
       if before.isSome { debts[before].newer = slot } else { debtors[debtor].oldest = slot }
       debtors[debtor].newest = slot
+      count(receivable, of: debtors[debtor])
       return slot
     }
 
@@ -145,6 +266,7 @@ public enum Receivables {
     /// Takes a debt out of its queue.
     mutating func remove(_ slot: DebtSlot) {
       let debt = debts[slot]
+      count(-debt.receivable, of: debtors[debt.debtor])
       if debt.older.isSome {
         debts[debt.older].newer = debt.newer
       } else {
@@ -163,6 +285,7 @@ public enum Receivables {
       debts[netting.slot].uncovered -= netting.uncovered.units
       let left = debts[netting.slot]
       precondition(left.receivable >= 0 && left.uncovered >= 0, "more is netted than is owed")
+      count(-netting.receivable.units, of: debtors[left.debtor])
       if left.receivable == 0, left.uncovered == 0 { remove(netting.slot) }
     }
 
@@ -179,6 +302,8 @@ public enum Receivables {
       debts.reserve(count)
       debtors.reserve(count)
       debtorByAgent.reserve(count)
+      exposures.reserve(2 * count)
+      exposureByTenant.reserve(2 * count)
     }
 
     func withBytes<Failure: Error>(
@@ -186,11 +311,13 @@ public enum Receivables {
     ) throws(Failure) {
       try debts.withBytes(body)
       try debtors.withBytes(body)
+      try exposures.withBytes(body)
     }
 
     mutating func load(from source: inout some TableSource & ~Copyable) throws(StorageError) {
       try debts.load(from: &source)
       try debtors.load(from: &source)
+      try exposures.load(from: &source)
     }
 
     /// Makes the index of tables that were loaded.
@@ -200,10 +327,50 @@ public enum Receivables {
         let row = debtors[Number(raw)]
         debtorByAgent.insert(Self.indexKey(row.agent, row.asset), raw)
       }
+      exposureByTenant.reserve(exposures.count)
+      for raw in 1..<exposures.next.rawValue {
+        let row = exposures[Number(raw)]
+        exposureByTenant.insert(Self.indexKey(row.tenant, row.asset), raw)
+      }
     }
   }
 
   // MARK: - Decide
+
+  static func decide(
+    _ command: Command, by actor: Actor, about named: Recorded?, _ ledger: borrowing Ledger,
+    into decision: inout Decision
+  ) throws(Refusal) {
+    guard actor.isStaff else { throw Refusal(.notPermitted) }
+    switch command {
+    case .writeOff(let number, let agent):
+      guard case .dispute(.opened(let opening))? = named?.event else {
+        throw Refusal(.disputeNotFound)
+      }
+      let slot = ledger.receivables.debt(of: agent, in: opening.asset, for: number)
+      guard slot.isSome else { throw Refusal(.debtNotFound) }
+      let debt = ledger.receivables.debts[slot]
+      // Undecided, its end still needs what is owed.
+      guard !debt.claim.isSome else { throw Refusal(.debtUnsettled) }
+      guard debt.asker != actor.rawValue else { throw Refusal(.sameOperator) }
+      let writeOff = WriteOff(
+        amount: Amount(units: debt.receivable), dispute: number, agent: agent, slot: slot,
+        asset: opening.asset)
+      decision.emit(
+        .receivable(debt.asker == 0 ? .writeOffAsked(writeOff) : .writtenOff(writeOff)),
+        with: .own)
+
+    case .setCap(let tenant, let asset, let cap):
+      guard !tenant.isSome || ledger.identity.tenants.contains(tenant) else {
+        throw Refusal(.tenantNotFound)
+      }
+      guard ledger.wallets.contains(asset) else { throw Refusal(.assetNotFound) }
+      guard cap >= .zero, cap <= .commandMax else {
+        throw Refusal(.amountOutOfRange, limit: .commandMax, asked: cap)
+      }
+      decision.emit(.receivable(.capSet(tenant: tenant, asset: asset, cap: cap)))
+    }
+  }
 
   /// What is to be netted of an account that was just credited: its owner's oldest debt, as far as
   /// the account reaches. `nil` where he owes nothing or has nothing there.
@@ -217,7 +384,8 @@ public enum Receivables {
     case .suspense(let number):
       (source, agent) = (.suspense(number), number)
       available = ledger.wallets.suspense(of: number, in: asset)
-    case .faucet, .walletHeld, .external, .feeIncome, .dust, .disputeHold, .receivable: return nil
+    case .faucet, .walletHeld, .external, .feeIncome, .dust, .disputeHold, .receivable, .badDebt:
+      return nil
     }
     let slot = ledger.receivables.oldest(of: agent, in: asset)
     guard slot.isSome, available > .zero else { return nil }
@@ -237,6 +405,7 @@ public enum Receivables {
       let debt = ledger.receivables.debts[netting.slot]
       return netting.receivable.units == debt.receivable
         && netting.uncovered.units == debt.uncovered
+    case .writeOffAsked, .writtenOff, .capSet: return true
     }
   }
 
@@ -252,7 +421,7 @@ public enum Receivables {
 
   static func evolve(
     _ state: inout State, _ disputes: inout Disputes.State, _ wallets: inout Wallets.State,
-    _ event: Event
+    _ event: Event, _ header: Header
   ) {
     switch event {
     case .netted(let netting):
@@ -272,6 +441,16 @@ public enum Receivables {
         }
       }
       state.lower(netting)
+    case .writeOffAsked(let writeOff):
+      precondition(state.debts[writeOff.slot].dispute == writeOff.dispute)
+      state.ask(writeOff.slot, by: header.actor)
+    case .writtenOff(let writeOff):
+      let debt = state.debts[writeOff.slot]
+      precondition(
+        debt.dispute == writeOff.dispute && debt.receivable == writeOff.amount.units,
+        "what is owed is written off")
+      state.writeOff(writeOff.slot)
+    case .capSet(let tenant, let asset, let cap): state.setCap(of: tenant, in: asset, cap)
     }
   }
 
@@ -290,6 +469,10 @@ public enum Receivables {
         case .suspense(let agent): .suspense(agent)
         }
       postings.post(netting.uncovered, netting.asset, debit: source, credit: destination)
+    case .writeOffAsked, .capSet: break
+    case .writtenOff(let writeOff):
+      postings.post(
+        writeOff.amount, writeOff.asset, debit: .badDebt, credit: .receivable(writeOff.dispute))
     }
   }
 }

@@ -22,12 +22,14 @@ public enum Refusals {
   // MARK: - Decide
 
   /// Decides whether `refusal` leaves an event: only one that follows from the state, of a command
-  /// with a key, by somebody known who has not caused too many.
+  /// with a key or of a policy, by somebody known who has not caused too many.
   static func decide(
     _ refusal: Refusal, of operation: Operation, hasKey: Bool, by actor: Actor,
     _ ledger: borrowing Ledger, at now: Timestamp, into decision: inout Decision
   ) throws(Refusal) {
-    guard hasKey, refusal.reason.isRecorded, actor.role != .anonymous else { throw refusal }
+    guard hasKey || refusal.reason.isOfPolicy, refusal.reason.isRecorded,
+      actor.role != .anonymous
+    else { throw refusal }
     let counted = ledger.identity.refusals(of: actor)
     guard counted.minute != now.minute || counted.count < perMinuteMax else {
       throw Refusal(

@@ -19,6 +19,8 @@ public enum Reservations {
   public enum Purpose: UInt8, Hashable, Sendable, CaseIterable {
     /// Held by the payer for himself: he captures it, or releases it.
     case hold = 1
+    /// A payment that waits for approval (``Approvals``).
+    case approval = 5
   }
 
   /// What became of a reservation so far.
@@ -73,9 +75,10 @@ public enum Reservations {
     /// - `asset`: the currency named, or none for the payer's own.
     /// - `seconds`: until it expires, from the recorded time on; 1 to ``secondsMax``.
     /// - `isMultiple`: whether several captures may follow; else the first ends it.
+    /// - `category`: as that of ``Payments/Command/pay(from:to:amount:asset:rail:category:)``.
     case reserve(
       from: WalletNumber, to: Payments.Recipient, amount: Amount, asset: AssetNumber = .none,
-      seconds: UInt32, isMultiple: Bool = false)
+      seconds: UInt32, isMultiple: Bool = false, category: UInt128 = 0)
     /// Pays from what the reservation made by this event holds: `amount`, or all that is left. The
     /// first capture ends a reservation that is not for several; otherwise the one that `isLast`,
     /// or that leaves nothing. What is left of an ended one is given back.
@@ -167,7 +170,8 @@ public enum Reservations {
       var asset: AssetNumber
       var captureCount: UInt64 = 0
       var nextFree: UInt64 = 0
-      var unused: UInt64 = 0
+      /// The moment at which it counts for the limits of policies, or 0 where it does not.
+      var counted: UInt64 = 0
     }
 
     var rows: Slab<Kinds.ReservationSlot, Row>
@@ -200,7 +204,8 @@ public enum Reservations {
     at now: Timestamp, into decision: inout Decision
   ) throws(Refusal) {
     switch command {
-    case .reserve(let from, let to, let amount, let asset, let seconds, let isMultiple):
+    case .reserve(
+      let from, let to, let amount, let asset, let seconds, let isMultiple, let category):
       let payer = try Payments.payer(from, by: actor, amount, asset, ledger)
       guard seconds > 0, seconds <= secondsMax else {
         throw Refusal(
@@ -211,22 +216,23 @@ public enum Reservations {
       let schedule = ledger.fees.current
       let fee = try ledger.fees.fee(on: amount, by: schedule)
       let onTop = try Payments.feeOnTop(fee, of: amount, ledger.fees.side(of: schedule))
-      try Payments.check(payer, covers: try amount.adding(onTop))
-      _ = try Amount(units: payer.held).adding(try amount.adding(onTop))
-      // The event of a label that is new comes first, and this one a nanosecond later.
-      let made = decision.count == 0 ? now : now.next
-      decision.emit(
-        .reservation(
-          .reserved(
-            Hold(
-              amount: amount, fee: onTop, payer: from, payee: payee,
-              deadline: made.adding(seconds: UInt64(seconds)), slot: ledger.reservations.rows.next,
-              schedule: schedule, asset: payer.asset, purpose: .hold, isMultiple: isMultiple))),
-        with: .own)
+      let spend = Policies.Spend(
+        payer: from, agent: payer.agent, asset: payer.asset, amount: try amount.adding(onTop),
+        recipient: to, rail: .internal, category: category, isHold: true)
+      let pass = try Policies.check(spend, shares: Span(), ledger, at: now)
+      try Payments.check(payer, covers: spend.amount)
+      _ = try Amount(units: payer.held).adding(spend.amount)
+      let hold = Hold(
+        amount: amount, fee: onTop, payer: from, payee: payee,
+        deadline: decision.time(now).adding(seconds: UInt64(seconds)),
+        slot: ledger.reservations.rows.next, schedule: schedule, asset: payer.asset,
+        purpose: .hold, isMultiple: isMultiple)
+      decision.emit(.reservation(.reserved(hold)), with: .own, isAnswer: true)
+      Policies.count(pass, spend, hold: hold.slot, at: now, into: &decision)
 
     case .capture(let number, let amount, let isLast):
       let (hold, row) = try open(number, named, by: actor, ledger, at: now)
-      try capture(amount, isLast: isLast, of: hold, row, ledger, into: &decision)
+      try capture(amount, isLast: isLast, of: hold, row, Span(), ledger, into: &decision)
 
     case .release(let number):
       let (hold, row) = try open(number, named, by: actor, ledger, at: now)
@@ -240,7 +246,7 @@ public enum Reservations {
     _ number: EventNumber, _ named: Recorded?, by actor: Actor, _ ledger: borrowing Ledger,
     at now: Timestamp
   ) throws(Refusal) -> (Hold, State.Row) {
-    guard case .reservation(.reserved(let hold))? = named?.event,
+    guard case .reservation(.reserved(let hold))? = named?.event, hold.purpose == .hold,
       actor.isStaff || ledger.wallets.wallets[hold.payer].agent == actor.agent
     else { throw Refusal(.reservationNotFound) }
     // Only an open one has a row, and from open every step is allowed. Its timer fires before each
@@ -251,9 +257,11 @@ public enum Reservations {
     return (hold, row)
   }
 
-  private static func capture(
-    _ asked: Amount?, isLast: Bool, of hold: Hold, _ row: State.Row, _ ledger: borrowing Ledger,
-    into decision: inout Decision
+  /// Pays what is asked of a hold, or all that is left. `body` lists the parts of a split, which is
+  /// captured whole.
+  static func capture(
+    _ asked: Amount?, isLast: Bool, of hold: Hold, _ row: State.Row, _ body: Span<UInt8>,
+    _ ledger: borrowing Ledger, into decision: inout Decision
   ) throws(Refusal) {
     let left = Amount(units: row.amount - row.captured)
     let amount = asked ?? left
@@ -267,8 +275,9 @@ public enum Reservations {
     let fee = try ledger.fees.fee(
       onPart: amount, after: Amount(units: row.captured), by: row.schedule)
     let onTop = try Payments.feeOnTop(fee, of: amount, side)
-    try Payments.checkRoom(for: amount, of: hold.payee, ledger)
+    try checkRoom(for: amount, of: hold.payee, body, ledger)
     let ends = isLast || !hold.isMultiple || amount == left
+    for index in body.indices where hold.payee.isSplit { decision.body.append(body[index]) }
     let payment = Payments.Payment(
       amount: amount, fee: fee, payer: hold.payer, payee: hold.payee, schedule: row.schedule,
       asset: hold.asset, rail: .internal, side: side)
@@ -279,14 +288,24 @@ public enum Reservations {
             payment: payment,
             released: ends ? Amount(units: row.held) - amount - onTop : .zero,
             reservation: row.made, slot: hold.slot, isLast: ends))),
-      isAnswer: true)
+      isAnswer: true, hasBody: hold.payee.isSplit)
     if case .wallet(let wallet) = hold.payee {
       Wallets.setAside(payment.credited, of: wallet, ledger, into: &decision)
     }
   }
 
+  private static func checkRoom(
+    for amount: Amount, of payee: Payments.Payee, _ body: Span<UInt8>, _ ledger: borrowing Ledger
+  ) throws(Refusal) {
+    guard payee.isSplit else { return try Payments.checkRoom(for: amount, of: payee, ledger) }
+    for index in 0..<Splits.Part.count(body) {
+      let part = Splits.Part.read(body, index)
+      try Payments.checkRoom(for: part.amount, of: part.payee, ledger)
+    }
+  }
+
   /// The end of a reservation that gives back all that is left.
-  private static func end(_ slot: ReservationSlot, _ row: State.Row) -> End {
+  static func end(_ slot: ReservationSlot, _ row: State.Row) -> End {
     End(
       amount: Amount(units: row.held), payer: row.payer, reservation: row.made, slot: slot,
       asset: row.asset)
@@ -302,7 +321,7 @@ public enum Reservations {
 
   static func evolve(
     _ state: inout State, _ payments: inout Payments.State, _ wallets: inout Wallets.State,
-    _ timers: inout Timers, _ event: Event, _ header: Header
+    _ timers: inout Timers, _ event: Event, _ header: Header, body: Span<UInt8>
   ) {
     switch event {
     case .reserved(let hold):
@@ -320,7 +339,7 @@ public enum Reservations {
     case .captured(let capture):
       let payment = capture.payment
       let taken = payment.debited.units
-      payments.credit(payment.credited, to: payment.payee, &wallets)
+      payments.credit(payment.credited, to: payment.payee, &wallets, body: body)
       wallets.spendHeld(taken, of: payment.payer)
       state.rows[capture.slot].captured += payment.amount.units
       state.rows[capture.slot].held -= taken
@@ -349,7 +368,7 @@ public enum Reservations {
 
   // MARK: - Postings
 
-  static func postings(_ event: Event, into postings: inout Postings) {
+  static func postings(_ event: Event, body: Span<UInt8>, into postings: inout Postings) {
     switch event {
     case .reserved(let hold):
       postings.post(
@@ -357,7 +376,8 @@ public enum Reservations {
         credit: .walletHeld(hold.payer))
     case .captured(let capture):
       let payment = capture.payment
-      Payments.postings(payment, from: .walletHeld(payment.payer), into: &postings)
+      Payments.postings(
+        payment, from: .walletHeld(payment.payer), body: body, into: &postings)
       postings.post(
         capture.released, payment.asset, debit: .walletHeld(payment.payer),
         credit: .walletAvailable(payment.payer))

@@ -10,8 +10,9 @@
 public enum Splits {
   /// The most receivers of one payment (`design.md` 4.2).
   public static let countMax = 32
-  /// The most external labels of one payment that are new: each is registered by an event.
-  public static let newLabelCountMax = Decision.eventCountMax - 1
+  /// The most external labels of one payment that are new: each is registered by an event, beside
+  /// that of the payment and one that it passed its policies.
+  public static let newLabelCountMax = Decision.eventCountMax - 2
 
   /// A receiver as he is asked for.
   public struct Share: Hashable, Sendable {
@@ -104,7 +105,8 @@ public enum Splits {
   /// Pays `amount` to the receivers of `shares`, as ``Payments/decide(_:by:_:into:)`` does to one.
   static func decide(
     _ shares: Span<UInt8>, from: WalletNumber, _ amount: Amount, _ asset: AssetNumber, _ rail: Rail,
-    by actor: Actor, _ ledger: borrowing Ledger, into decision: inout Decision
+    _ category: UInt128, by actor: Actor, _ ledger: borrowing Ledger, at now: Timestamp,
+    into decision: inout Decision
   ) throws(Refusal) {
     let payer = try Payments.payer(from, by: actor, amount, asset, ledger)
     guard let count = Share.count(shares), (2...countMax).contains(count) else {
@@ -131,14 +133,18 @@ public enum Splits {
       try Payments.checkRoom(for: part.amount, of: payee, ledger)
       part.append(to: &decision.body)
     }
+    let spend = Policies.Spend(
+      payer: from, agent: payer.agent, asset: payer.asset, amount: total, recipient: .split,
+      rail: rail, category: category, isHold: false)
+    let pass = try Policies.check(spend, shares: shares, ledger, at: now)
     try Payments.check(payer, covers: total)
-    decision.emit(
-      .payment(
-        .completed(
-          Payments.Payment(
-            amount: amount, fee: fee, payer: from, payee: .split(UInt64(count)),
-            schedule: schedule, asset: payer.asset, rail: rail, side: side))),
-      with: .own, hasBody: true)
+    let payment = Payments.Payment(
+      amount: amount, fee: fee, payer: from, payee: .split(UInt64(count)), schedule: schedule,
+      asset: payer.asset, rail: rail, side: side)
+    guard let pass else {
+      return decision.emit(.payment(.completed(payment)), with: .own, hasBody: true)
+    }
+    try Payments.emit(payment, spend, pass, payer, ledger, at: now, into: &decision)
   }
 
   private static func weights(

@@ -16,6 +16,8 @@ public struct Counts: Hashable, Sendable, Codable {
   public var disputes: Int
   /// Debts for disputed payments that were no longer there.
   public var debts: Int
+  /// Policies in force.
+  public var policies: Int
   /// What is paused now: the ledger, tenants, rails.
   public var pauses: Int
   /// Armed timers.
@@ -27,8 +29,8 @@ public struct Counts: Hashable, Sendable, Codable {
 
   /// Names in JSON are in snake case everywhere.
   private enum CodingKeys: String, CodingKey {
-    case tenants, agents, operators, wallets, payees, reservations, disputes, debts, pauses, timers,
-      livemode
+    case tenants, agents, operators, wallets, payees, reservations, disputes, debts, policies, pauses,
+      timers, livemode
     case feeSchedule = "fee_schedule"
   }
 }
@@ -42,8 +44,9 @@ extension Engine {
         operators: ledger.identity.operators.count, wallets: ledger.wallets.wallets.count,
         payees: ledger.payments.payees.count, reservations: ledger.reservations.rows.count,
         disputes: ledger.disputes.rows.count, debts: ledger.receivables.debts.count,
-        pauses: ledger.pauses.all.count, timers: ledger.timers.count,
-        feeSchedule: ledger.fees.current.rawValue, livemode: ledger.genesis.livemode)
+        policies: ledger.policies.count, pauses: ledger.pauses.all.count,
+        timers: ledger.timers.count, feeSchedule: ledger.fees.current.rawValue,
+        livemode: ledger.genesis.livemode)
     }
   }
 

@@ -41,7 +41,7 @@ package struct Books: Sendable {
 extension Engine {
   /// Copies every balance: O(wallets) on the engine's thread, about 10 ms for a million of them.
   package func books() async throws(LedgerFailure) -> Books {
-    try await readAtEvent { ledger, event in
+    try await readAtEvent { ledger, event, _ in
       var books = Books(event: event, wallets: [], payees: [], suspenses: [])
       for raw in 1..<ledger.wallets.next.rawValue {
         let row = ledger.wallets.wallets[WalletNumber(raw)]

@@ -2,7 +2,7 @@
 public struct Principal: Hashable, Sendable {
   /// Under whom commands run.
   public var actor: Actor
-  /// The agent's tenant; none for an operator.
+  /// The agent's tenant, or the one that is managed; none for an operator.
   public var tenant: TenantNumber
   /// The agent's default wallet; none for an operator.
   public var wallet: WalletNumber
@@ -97,6 +97,7 @@ extension Engine {
         principal.tenant = agent.tenant
         principal.wallet = agent.wallet
       }
+      if holder.tenant.isSome { principal.tenant = holder.tenant }
       return principal
     }
     if let found { principals.keep(found, of: hash, since: revocations) }

@@ -308,14 +308,14 @@ public final class Engine: Sendable {
   func read<Value: Sendable>(
     _ look: @escaping @Sendable (borrowing Ledger) -> Value
   ) throws(LedgerFailure) -> Value {
-    try readAtEvent { ledger, _ in look(ledger) }
+    try readAtEvent { ledger, _, _ in look(ledger) }
   }
 
-  /// As ``read(_:)-(_)``, with the newest event that the state has seen; where asked, that is the
-  /// last of a block.
+  /// As ``read(_:)-(_)``, with the newest event that the state has seen, where asked the last of
+  /// a block, and the time that the next would have.
   func readAtEvent<Value: Sendable>(
     atBoundary: Bool = false,
-    _ look: @escaping @Sendable (borrowing Ledger, EventNumber) -> Value
+    _ look: @escaping @Sendable (borrowing Ledger, EventNumber, Timestamp) -> Value
   ) throws(LedgerFailure) -> Value {
     let answer = Waiting<Value>()
     ask(look, atBoundary: atBoundary) { result in answer.resolve(result) }
@@ -326,12 +326,13 @@ public final class Engine: Sendable {
   func read<Value: Sendable>(
     _ look: @escaping @Sendable (borrowing Ledger) -> Value
   ) async throws(LedgerFailure) -> Value {
-    try await readAtEvent { ledger, _ in look(ledger) }
+    try await readAtEvent { ledger, _, _ in look(ledger) }
   }
 
-  /// As ``read(_:)-(_)``, with the newest event that the state has seen.
+  /// As ``read(_:)-(_)``, with the newest event that the state has seen and the time that the next
+  /// would have.
   func readAtEvent<Value: Sendable>(
-    _ look: @escaping @Sendable (borrowing Ledger, EventNumber) -> Value
+    _ look: @escaping @Sendable (borrowing Ledger, EventNumber, Timestamp) -> Value
   ) async throws(LedgerFailure) -> Value {
     let result = await withCheckedContinuation { continuation in
       ask(look) { result in continuation.resume(returning: result) }
@@ -340,14 +341,14 @@ public final class Engine: Sendable {
   }
 
   private func ask<Value: Sendable>(
-    _ look: @escaping @Sendable (borrowing Ledger, EventNumber) -> Value,
+    _ look: @escaping @Sendable (borrowing Ledger, EventNumber, Timestamp) -> Value,
     atBoundary: Bool = false,
     _ completion: @escaping @Sendable (Result<Value, LedgerFailure>) -> Void
   ) {
     let seen = Box<Value>()
     let read = Inbox.Read(
       isAtBoundary: atBoundary,
-      look: { ledger, event in seen.put(look(ledger, event)) },
+      look: { ledger, event, now in seen.put(look(ledger, event, now)) },
       answer: { failure in completion(failure.map { .failure($0) } ?? .success(seen.take())) })
     do throws(Inbox.Rejected) {
       try shared.inbox.offer(.read(read), commandCount: 1)

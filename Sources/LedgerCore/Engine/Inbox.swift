@@ -19,13 +19,13 @@ final class Inbox: Sendable {
   typealias LoneCompletion = @Sendable (Result<Outcome, LedgerFailure>) -> Void
   typealias Completion = @Sendable (Result<[Outcome], LedgerFailure>) -> Void
 
-  /// A look at the state and at the newest event in it. `look` runs on the engine's thread;
-  /// `answer` when what it saw is durable, or with the failure that came in between.
+  /// A look at the state, at the newest event in it and at the time that the next would have.
+  /// `look` runs on the engine's thread; `answer` when what it saw is durable, or with the failure that came in between.
   struct Read: Sendable {
     /// Whether what was decided is made durable before the look, so that it sees the end of a
     /// block.
     var isAtBoundary = false
-    var look: @Sendable (borrowing Ledger, EventNumber) -> Void
+    var look: @Sendable (borrowing Ledger, EventNumber, Timestamp) -> Void
     var answer: @Sendable (LedgerFailure?) -> Void
   }
 

@@ -101,6 +101,14 @@ public struct Preparation: Sendable {
     }
   }
 
+  /// The keyed hash of what a payment is for.
+  public func hash(category: String) -> UInt128 {
+    names.hash(textByteCount: category.utf8.count) { message in
+      message.part(UInt8(4))
+      message.part(category)
+    }
+  }
+
   private func idempotencyKey(
     _ key: Span<UInt8>, _ command: Command, by actor: Actor, _ texts: [String],
     body: [UInt8] = []
@@ -203,6 +211,9 @@ extension Command {
       part.put(name)
       part.put(asset.rawValue)
     case .identity(.registerOperator(let key)): part.put(key)
+    case .identity(.registerTenantAdmin(let tenant, let name, _)):
+      part.put(tenant.rawValue)
+      part.put(name)
     case .identity(.issue(_, let kind)): part.put(kind.rawValue)
     case .identity(.revoke(let credential)): part.put(credential.rawValue)
     case .wallet(.open(let agent, let asset)):
@@ -220,12 +231,13 @@ extension Command {
     case .wallet(.close(let wallet, let to)):
       part.put(wallet.rawValue)
       part.put(to.rawValue)
-    case .payment(.pay(let from, let to, let amount, let asset, let rail)):
+    case .payment(.pay(let from, let to, let amount, let asset, let rail, let category)):
       part.put(from.rawValue)
       to.putDigestInput(into: &part)
       part.put(amount.units)
       part.put(asset.rawValue)
       part.put(rail.rawValue)
+      if category != 0 { part.put(category) }
     case .fee(.set(let terms, let begins)):
       part.put(terms.flat.units)
       part.put(terms.basisPoints)
@@ -238,13 +250,15 @@ extension Command {
         part.put(UInt8(terms.isFeeRefunded ? 1 : 0))
       }
     case .reservation(
-      .reserve(let from, let to, let amount, let asset, let seconds, let isMultiple)):
+      .reserve(
+        let from, let to, let amount, let asset, let seconds, let isMultiple, let category)):
       part.put(from.rawValue)
       to.putDigestInput(into: &part)
       part.put(amount.units)
       part.put(asset.rawValue)
       part.put(seconds)
       part.put(UInt8(isMultiple ? 1 : 0))
+      if category != 0 { part.put(category) }
     case .reservation(.capture(let number, let amount, let isLast)):
       part.put(number.rawValue)
       part.put(amount?.units ?? 0)
@@ -254,6 +268,20 @@ extension Command {
       part.put(number.rawValue)
       part.put(amount?.units ?? 0)
     case .dispute(let command): command.putDigestInput(into: &part)
+    case .receivable(.writeOff(let dispute, let agent)):
+      part.put(dispute.rawValue)
+      part.put(agent.rawValue)
+    case .receivable(.setCap(let tenant, let asset, let cap)):
+      part.put(tenant.rawValue)
+      part.put(asset.rawValue)
+      part.put(cap.units)
+    case .policy(.set(let scope, let begins)):
+      part.put(scope.words.kind)
+      part.put(scope.words.number)
+      part.put(begins.nanoseconds)
+    case .approval(.approve(let number)), .approval(.deny(let number)),
+      .approval(.cancel(let number)):
+      part.put(number.rawValue)
     case .pause(.pause(let scope)), .pause(.resume(let scope)):
       part.put(scope.words.kind)
       part.put(scope.words.number)

@@ -38,9 +38,9 @@ public struct Request: Sendable {
   /// what may be a split, those of as many parts or claims as there can be.
   var bodyByteCountMax: Int {
     switch command {
-    case .refund: Splits.Part.byteCount * Splits.countMax
+    case .refund, .approval: Splits.Part.byteCount * Splits.countMax
     case .dispute: Disputes.Claim.byteCount * Splits.countMax
-    case .identity, .wallet, .payment, .fee, .reservation, .pause: body.count
+    case .identity, .wallet, .payment, .fee, .reservation, .pause, .receivable, .policy: body.count
     }
   }
 }

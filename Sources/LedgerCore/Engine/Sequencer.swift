@@ -120,7 +120,7 @@ struct Sequencer: ~Copyable {
       try fireDueTimers()
       if read.isAtBoundary { try commit() }
       guard current != nil else { return }
-      read.look(ledger, EventNumber(batch.next.rawValue - 1))
+      read.look(ledger, EventNumber(batch.next.rawValue - 1), nextTime)
       answers.append(.read(read))
     }
   }
@@ -322,7 +322,7 @@ struct Sequencer: ~Copyable {
     {
       try passOn()
     }
-    ledger.reserve(eventCountMax, commands: requests.count)
+    ledger.reserve(eventCountMax, commands: requests.count, bodyByteCount: bodyByteCount)
     keys.reserve(requests.count)
     let mark = batch.mark
     unitEnd = mark.eventCount + eventCountMax

@@ -28,6 +28,8 @@ public struct TextIds: Sendable {
     case refund = 8
     /// A dispute: its number is that of the event that opened it.
     case dispute = 9
+    /// A policy: its number is that of the event that set it.
+    case policy = 10
 
     /// What stands before the underscore.
     public var prefix: String {
@@ -41,6 +43,7 @@ public struct TextIds: Sendable {
       case .reservation: "res"
       case .refund: "ref"
       case .dispute: "disp"
+      case .policy: "pol"
       }
     }
   }
@@ -57,11 +60,11 @@ public struct TextIds: Sendable {
 
   init(key: SymmetricKey) { self.key = key }
 
-  /// The event that a text names: by its number in digits, or as the payment, reservation, refund
-  /// or dispute whose number it is.
+  /// The event that a text names: by its number in digits, or as the payment, reservation, refund,
+  /// dispute or policy whose number it is.
   public func event(_ text: String) -> EventNumber? {
     if let number = UInt64(text) { return EventNumber(number) }
-    for kind in [Kind.payment, .reservation, .refund, .dispute] {
+    for kind in [Kind.payment, .reservation, .refund, .dispute, .policy] {
       if let number = number(kind, text) { return EventNumber(number) }
     }
     return nil

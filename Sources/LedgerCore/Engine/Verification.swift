@@ -83,7 +83,7 @@ extension Engine {
 
   /// SHA-256 over the live state, with the event it is the state after.
   public func stateDigest() throws(LedgerFailure) -> (EventNumber, Digest32) {
-    try readAtEvent(atBoundary: true) { ledger, event in (event, ledger.digest) }
+    try readAtEvent(atBoundary: true) { ledger, event, _ in (event, ledger.digest) }
   }
 }
 

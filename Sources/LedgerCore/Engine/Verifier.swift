@@ -334,7 +334,7 @@ extension Verifier {
     case .suspense(let agent): ledger.wallets.suspense(of: agent, in: place.asset) > .zero
     // Compared one by one, those that the state does not have too.
     case .disputeHold, .receivable: true
-    case .faucet, .feeIncome, .dust: true
+    case .faucet, .feeIncome, .dust, .badDebt: true
     }
   }
 }
@@ -346,7 +346,8 @@ extension Verifier {
     for (place, balance) in others {
       switch place.account {
       case .disputeHold, .receivable: left[place.account, default: 0] -= balance
-      case .faucet, .walletAvailable, .walletHeld, .external, .feeIncome, .suspense, .dust:
+      case .faucet, .walletAvailable, .walletHeld, .external, .feeIncome, .suspense, .dust,
+        .badDebt:
         continue
       }
     }

@@ -231,6 +231,7 @@ extension Account {
     case .dust: 6 << 56
     case .disputeHold(let dispute): 7 << 56 | dispute.rawValue
     case .receivable(let dispute): 8 << 56 | dispute.rawValue
+    case .badDebt: 9 << 56
     }
   }
 
@@ -246,6 +247,7 @@ extension Account {
     case (6, _): self = .dust
     case (7, _): self = .disputeHold(EventNumber(number))
     case (8, _): self = .receivable(EventNumber(number))
+    case (9, _): self = .badDebt
     default: throw .damaged("no account has the word \(word)")
     }
   }

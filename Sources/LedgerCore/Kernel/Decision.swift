@@ -31,6 +31,11 @@ public struct Decision: ~Copyable {
   /// The number that the next event will have, for one that names itself.
   var next: EventNumber { EventNumber(first.rawValue + UInt64(count)) }
 
+  /// The time that the next event will have, where the first has `now`.
+  func time(_ now: Timestamp) -> Timestamp {
+    Timestamp(nanoseconds: now.nanoseconds + UInt64(count))
+  }
+
   /// No events yet.
   public init() {
     slots = InlineArray(repeating: .fee(.began(schedule: .none, effective: .none)))

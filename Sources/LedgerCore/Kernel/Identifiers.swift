@@ -58,6 +58,8 @@ public enum Kinds {
   public enum ClaimSlot {}
   /// The row of what somebody owes.
   public enum DebtSlot {}
+  /// The row of a policy that is in force or will be.
+  public enum PolicySlot {}
   /// A unit of account such as USD. Assets are rows written by events, never an enum.
   public enum Asset {}
 }
@@ -83,6 +85,8 @@ public typealias DisputeSlot = Number<Kinds.DisputeSlot>
 public typealias ClaimSlot = Number<Kinds.ClaimSlot>
 /// The row of a debt, used again once it is free.
 public typealias DebtSlot = Number<Kinds.DebtSlot>
+/// The row of a policy, used again once another is in its place.
+public typealias PolicySlot = Number<Kinds.PolicySlot>
 /// An external payee's number.
 public typealias PayeeNumber = Number<Kinds.Payee>
 /// An asset's number, from 1 in the order of registration; at most 65,535.
@@ -148,6 +152,8 @@ public struct Actor: Hashable, Sendable {
     case `operator` = 3
     /// Whoever can open the data directory.
     case administrator = 4
+    /// Manages a tenant: its agents, policies, approvals and refunds.
+    case tenantAdmin = 5
   }
 
   /// Role in the highest byte, number of the agent or operator below.
@@ -172,6 +178,10 @@ public struct Actor: Hashable, Sendable {
   public static let administrator = Actor(.administrator)
   /// An agent.
   public static func agent(_ number: AgentNumber) -> Actor { Actor(.agent, number.rawValue) }
+  /// Whoever manages a tenant.
+  public static func tenantAdmin(_ number: TenantNumber) -> Actor {
+    Actor(.tenantAdmin, number.rawValue)
+  }
   /// A member of the platform's staff.
   public static func `operator`(_ number: OperatorNumber) -> Actor {
     Actor(.operator, number.rawValue)
@@ -188,6 +198,9 @@ public struct Actor: Hashable, Sendable {
   /// The agent, or none.
   public var agent: AgentNumber { AgentNumber(number(as: .agent)) }
 
+  /// The tenant that he manages, or none.
+  public var tenant: TenantNumber { TenantNumber(number(as: .tenantAdmin)) }
+
   /// The operator, or none.
   public var `operator`: OperatorNumber { OperatorNumber(number(as: .operator)) }
 
@@ -200,4 +213,9 @@ public struct Actor: Hashable, Sendable {
 extension Actor {
   /// Whether this is an operator or an administrator.
   public var isStaff: Bool { role == .operator || role == .administrator }
+
+  /// Whether he manages this tenant: as its admin, or as staff.
+  public func manages(_ tenant: TenantNumber) -> Bool {
+    isStaff || role == .tenantAdmin && self.tenant == tenant
+  }
 }

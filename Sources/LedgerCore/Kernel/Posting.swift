@@ -21,11 +21,13 @@ public enum Account: Hashable, Sendable {
   case disputeHold(EventNumber)
   /// `Assets:Receivable:{disp}`: what the platform advanced to that hold, and is owed.
   case receivable(EventNumber)
+  /// `Expenses:BadDebt`: advances that were given up.
+  case badDebt
 
   /// Whether debits raise the balance: assets and expenses.
   public var isDebitNormal: Bool {
     switch self {
-    case .faucet, .receivable: true
+    case .faucet, .receivable, .badDebt: true
     case .walletAvailable, .walletHeld, .external, .feeIncome, .suspense, .dust, .disputeHold:
       false
     }
@@ -35,7 +37,7 @@ public enum Account: Hashable, Sendable {
   public var mayBeNegative: Bool {
     switch self {
     case .faucet, .walletAvailable, .walletHeld, .external, .feeIncome, .suspense, .dust,
-      .disputeHold, .receivable:
+      .disputeHold, .receivable, .badDebt:
       false
     }
   }

@@ -84,7 +84,7 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
   case feeTakesAll = 306
   /// No such payment, or not yours.
   case paymentNotFound = 307
-  /// A payment is split among 2 to 32 receivers, each of them once, of whom at most 7 are labels
+  /// A payment is split among 2 to 32 receivers, each of them once, of whom at most 6 are labels
   /// that are new, and each must get something.
   case splitInvalid = 308
 
@@ -146,8 +146,70 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
   /// Something is claimed of the wallet by a dispute, or owed by its agent.
   case walletInDispute = 810
 
-  /// Whether a refusal for this reason names an event that stands in the way.
-  var isAboutEvent: Bool { self == .duplicateDispute || self == .paymentDisputed }
+  // Receivables.
+  /// The agent owes the platform nothing for this dispute.
+  case debtNotFound = 901
+  /// The dispute is not decided, so what is owed for it is not written off.
+  case debtUnsettled = 902
+  /// Another operator must ask for the same.
+  case sameOperator = 903
+
+  // Policies.
+  /// A rule of the policy cannot be one, or says again what another says; the refusal says which.
+  case policyInvalid = 1001
+  /// A policy cannot begin in the past.
+  case policyInPast = 1002
+  /// More than a policy allows at once.
+  case perPaymentExceeded = 1003
+  /// More than a policy allows in a day, a week or a month.
+  case limitExceeded = 1004
+  /// More payments than a policy allows in a day, a week or a month.
+  case countExceeded = 1005
+  /// A policy denies the payee, or names others only.
+  case payeeNotAllowed = 1006
+  /// A policy denies the rail, or names others only.
+  case railNotAllowed = 1007
+  /// A policy denies the category, or names others only.
+  case categoryNotAllowed = 1008
+  /// A policy allows nothing at this time.
+  case outsideHours = 1009
+  /// A policy limits amounts in other assets, and says nothing of this one.
+  case assetNotCovered = 1010
+  /// A policy has somebody approve such an amount, and a hold cannot wait for that.
+  case approvalNeeded = 1011
+
+  // Approvals.
+  /// The payment waits for nobody: it was approved, denied or cancelled, or it expired.
+  case paymentNotPending = 1101
+
+  /// Whether a refusal for this reason names an event that stands in the way: a dispute, or the
+  /// policy that denies.
+  var isAboutEvent: Bool { self == .duplicateDispute || self == .paymentDisputed || isOfPolicy }
+
+  /// Whether it is a policy's denial: recorded also for a command without a key, because an auditor
+  /// wants them (`design.md` 4.11).
+  public var isOfPolicy: Bool {
+    switch self {
+    case .perPaymentExceeded, .limitExceeded, .countExceeded, .payeeNotAllowed, .railNotAllowed,
+      .categoryNotAllowed, .outsideHours, .assetNotCovered, .approvalNeeded:
+      true
+    case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,
+      .notPermitted, .testLedgerOnly, .queueFull, .storageFull, .clockAhead,
+      .refusalRateExceeded, .assetInvalid, .amountNotPositive, .amountOutOfRange, .tenantNotFound,
+      .agentNotFound, .agentNameTaken, .credentialNotFound, .credentialTaken, .operatorNotFound,
+      .walletNotFound, .assetNotFound, .assetExists, .fundingCapExceeded, .walletFrozen,
+      .walletClosed, .walletOpen, .walletInUse, .walletNotEmpty, .payeeNotFound, .selfPayment,
+      .currencyDiffers, .insufficientFunds, .payeeClosed, .feeTakesAll, .paymentNotFound,
+      .splitInvalid, .scheduleNotFound, .scheduleInvalid, .scheduleInPast, .scheduleFalls,
+      .reservationNotFound, .reservationEnded, .captureExceedsHold, .deadlineOutOfRange,
+      .tooManyCaptures, .refundExceedsPayment, .alreadySettled, .paused, .alreadyPaused,
+      .notPaused, .disputeNotFound, .duplicateDispute, .disputeWindowPassed, .nothingToDispute,
+      .disputeEnded, .disputeUnderReview, .disputeNotReviewed, .paymentDisputed,
+      .tooMuchEvidence, .walletInDispute, .debtNotFound, .debtUnsettled, .sameOperator,
+      .policyInvalid, .policyInPast, .paymentNotPending:
+      false
+    }
+  }
 
   /// Whether the refusal follows from the ledger's state, so that a command with a key has it
   /// recorded and a retry cannot flip the answer (`design.md` 4.11).
@@ -160,7 +222,10 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
       .payeeClosed, .feeTakesAll, .reservationEnded, .captureExceedsHold, .tooManyCaptures,
       .refundExceedsPayment, .alreadySettled, .alreadyPaused, .notPaused, .duplicateDispute,
       .disputeWindowPassed, .nothingToDispute, .disputeEnded, .disputeUnderReview,
-      .disputeNotReviewed, .paymentDisputed, .tooMuchEvidence, .walletInDispute:
+      .disputeNotReviewed, .paymentDisputed, .tooMuchEvidence, .walletInDispute, .debtNotFound,
+      .debtUnsettled, .sameOperator, .policyInPast, .paymentNotPending, .perPaymentExceeded,
+      .limitExceeded, .countExceeded, .payeeNotAllowed, .railNotAllowed, .categoryNotAllowed,
+      .outsideHours, .assetNotCovered, .approvalNeeded:
       true
     case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,
       .notPermitted, .testLedgerOnly, .queueFull, .storageFull, .clockAhead,
@@ -168,7 +233,7 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
       .agentNotFound, .credentialNotFound, .operatorNotFound, .walletNotFound, .assetNotFound,
       .payeeNotFound, .selfPayment, .currencyDiffers, .paymentNotFound, .splitInvalid,
       .scheduleNotFound, .scheduleInvalid, .scheduleFalls, .reservationNotFound,
-      .deadlineOutOfRange, .paused, .disputeNotFound:
+      .deadlineOutOfRange, .paused, .disputeNotFound, .policyInvalid:
       false
     }
   }
@@ -182,19 +247,23 @@ public struct Refusal: Error, Hashable, Sendable {
   public var used: Amount
   /// What the command asked for, fees included.
   public var asked: Amount
-  /// The rule that bound and its version, once policies exist; zero otherwise.
+  /// The rule that bound, by its place in the policy, from 1; zero for most.
   public var rule: UInt32
-  /// See ``rule``.
+  /// The policy's version; zero for most.
   public var ruleVersion: UInt32
-  /// The event that stands in the way, such as the one that opened a dispute; none for most.
+  /// The event that stands in the way, such as the one that opened a dispute or set the policy; none
+  /// for most.
   public var about: EventNumber
+  /// When what was used counts no longer; none where nothing is counted over time.
+  public var resets: Timestamp
   /// Why.
   public var reason: Rejection
 
   /// A refusal for `reason`, with its numbers where it has any.
   public init(
     _ reason: Rejection, limit: Amount = .zero, used: Amount = .zero, asked: Amount = .zero,
-    rule: UInt32 = 0, ruleVersion: UInt32 = 0, about: EventNumber = .none
+    rule: UInt32 = 0, ruleVersion: UInt32 = 0, about: EventNumber = .none,
+    resets: Timestamp = .none
   ) {
     self.reason = reason
     self.limit = limit
@@ -203,5 +272,6 @@ public struct Refusal: Error, Hashable, Sendable {
     self.rule = rule
     self.ruleVersion = ruleVersion
     self.about = about
+    self.resets = resets
   }
 }

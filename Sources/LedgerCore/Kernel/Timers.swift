@@ -4,6 +4,8 @@ enum TimerKind: UInt64, Sendable {
   case feeScheduleBegins = 1
   /// A reservation expires; the subject is its row.
   case reservationExpires = 2
+  /// A policy comes in force; the subject is its row.
+  case policyBegins = 3
 }
 
 /// Deadlines in the state, so that replay and restarts keep them (`design.md` 4.6).

@@ -32,6 +32,18 @@ public struct Timestamp: Hashable, Comparable, Sendable {
   @inlinable
   public var minute: UInt32 { UInt32(truncatingIfNeeded: nanoseconds / 60_000_000_000) }
 
+  /// The whole day of this moment in UTC, counted from 1970.
+  var day: UInt64 { nanoseconds / 86_400_000_000_000 }
+
+  /// The minute of the day, 0 to 1,439, in UTC.
+  var minuteOfDay: UInt64 { nanoseconds / 60_000_000_000 % 1_440 }
+
+  /// The weekday in UTC: 0 for Monday to 6 for Sunday.
+  var weekday: UInt64 { (day + 3) % 7 }
+
+  /// Midnight of that day, counted from 1970; the last moment there is where it is beyond it.
+  init(day: UInt64) { self = Timestamp.none.adding(seconds: day * 86_400) }
+
   @inlinable
   public static func < (a: Timestamp, b: Timestamp) -> Bool { a.nanoseconds < b.nanoseconds }
 }

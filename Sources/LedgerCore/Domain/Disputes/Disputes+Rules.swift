@@ -99,21 +99,23 @@ extension Disputes {
     _ body: Span<UInt8>, _ ledger: borrowing Ledger, into decision: inout Decision
   ) throws(Refusal) {
     guard payment.payee.isSplit else {
-      let claim = try claim(principal, of: payment.payee, party, ledger)
+      let claim = try claim(principal, of: payment.payee, party, Span(), ledger)
       return claim.append(to: &decision.body)
     }
     for index in 0..<Splits.Part.count(body) {
       let part = Splits.Part.read(body, index)
       let left = part.amount - ledger.refunds.refunded(of: number, part: index).amount
-      let claim = try claim(left, of: part.payee, party, ledger)
+      let claim = try claim(left, of: part.payee, party, decision.body.span, ledger)
       claim.append(to: &decision.body)
     }
   }
 
   /// What is claimed of one receiver who got `amount` and did not give it back: what he has is
-  /// held, and the rest is advanced in a test ledger, uncovered in a live one.
+  /// held, the rest is advanced as far as the caps leave room, and what is then left is uncovered
+  /// . `before` lists what is claimed of those before him.
   private static func claim(
-    _ amount: Amount, of payee: Payments.Payee, _ party: Party, _ ledger: borrowing Ledger
+    _ amount: Amount, of payee: Payments.Payee, _ party: Party, _ before: Span<UInt8>,
+    _ ledger: borrowing Ledger
   ) throws(Refusal) -> Claim {
     var claim = Claim(
       held: .zero, receivable: .zero, uncovered: .zero, payee: payee, suspense: .none)
@@ -125,11 +127,9 @@ extension Disputes {
     case .wallet(let number):
       let wallet = ledger.wallets.wallets[number]
       claim.held = min(Amount(units: wallet.available), amount)
-      if ledger.genesis.livemode {
-        claim.uncovered = amount - claim.held
-      } else {
-        claim.receivable = amount - claim.held
-      }
+      let short = amount - claim.held
+      claim.receivable = advance(short, for: wallet, before, ledger)
+      claim.uncovered = short - claim.receivable
     case .external(let number):
       let owed = Amount(units: ledger.payments.payees[number].balance)
       guard owed >= amount else { throw Refusal(.alreadySettled, limit: owed, asked: amount) }
@@ -137,6 +137,27 @@ extension Disputes {
     case .split: preconditionFailure("a receiver of a split is one receiver")
     }
     return claim
+  }
+
+  /// What of `amount` is advanced for the owner of a wallet, after what is for those `before` him.
+  private static func advance(
+    _ amount: Amount, for wallet: Wallets.State.Wallet, _ before: Span<UInt8>,
+    _ ledger: borrowing Ledger
+  ) -> Amount {
+    let tenant = ledger.identity.agents[wallet.agent].tenant
+    var (own, all) = (Amount.zero, Amount.zero)
+    for index in 0..<Claim.count(before) {
+      let claim = Claim.read(before, index)
+      all += claim.receivable
+      if case .wallet(let other) = claim.payee, ledger.tenant(of: other) == tenant {
+        own += claim.receivable
+      }
+    }
+    let livemode = ledger.genesis.livemode
+    let asset = wallet.asset
+    let room = ledger.receivables.room(of: tenant, in: asset, after: own, livemode: livemode)
+    let total = ledger.receivables.room(of: .none, in: asset, after: all, livemode: livemode)
+    return min(amount, min(room ?? amount, total ?? amount))
   }
 
   /// The unfinished dispute that a command names, for a party to it or staff, in a status that
@@ -295,7 +316,7 @@ extension Ledger {
       }
       let debt = receivables.add(
         receivable: claim.receivable.units, uncovered: claim.uncovered.units,
-        of: wallets.wallets[wallet].agent, in: opening.asset, for: opening.dispute, claim: number)
+        of: wallets.wallets[wallet].agent, tenant(of: wallet), in: opening.asset, for: opening.dispute, claim: number)
       disputes.owe(debt, for: number)
     }
   }

@@ -18,6 +18,7 @@ extension Event {
     case .pause(let event): event.code
     case .dispute(let event): event.code
     case .receivable(let event): event.code
+    case .policy(let event): event.code
     }
   }
 
@@ -36,6 +37,7 @@ extension Event {
     case .pause(let event): event.encode(into: &writer)
     case .dispute(let event): event.encode(into: &writer)
     case .receivable(let event): event.encode(into: &writer)
+    case .policy(let event): event.encode(into: &writer)
     }
   }
 
@@ -56,6 +58,7 @@ extension Event {
     case 0x07: self = .pause(try Pauses.Event(code: code, from: &reader))
     case 0x08: self = .dispute(try Disputes.Event(code: code, from: &reader))
     case 0x09: self = .receivable(try Receivables.Event(code: code, from: &reader))
+    case 0x0A: self = .policy(try Policies.Event(code: code, from: &reader))
     default:  // not ours: a number from the disk
       switch code {
       case 0x0001: self = .genesis(try Genesis.Event(from: &reader))
@@ -76,13 +79,22 @@ extension Event {
     case .refund(.completed(let refund)):
       try Splits.Part.check(
         body, of: refund.payee, refund.amount, fee: refund.side == .payee ? refund.fee : .zero)
+    case .reservation(.reserved(let hold)):
+      try Splits.Part.check(body, of: hold.payee, hold.amount, fee: nil)
+    case .reservation(.captured(let capture)):
+      let payment = capture.payment
+      try Splits.Part.check(
+        body, of: payment.payee, payment.amount,
+        fee: payment.side == .payee ? payment.fee : .zero)
     case .fee(.set): try Fees.Tier.check(body)
+    case .policy(.set): try Policies.Rule.check(body)
     case .genesis(.opened): try Genesis.check(body)
     case .dispute(.opened(let opening)):
       try Disputes.Claim.check(body, principal: opening.principal)
     case .dispute(.withdrawn(let end)), .dispute(.denied(let end)), .dispute(.refunded(let end)):
       try Disputes.Claim.check(body, held: end.held)
-    case .payment, .fee, .refusal, .identity, .wallet, .reservation, .pause, .dispute, .receivable:
+    case .payment, .fee, .refusal, .identity, .wallet, .reservation, .pause, .dispute, .receivable,
+      .policy:
       guard body.isEmpty else { throw .damaged("event code \(code) has a body") }
     }
   }

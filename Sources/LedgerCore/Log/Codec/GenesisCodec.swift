@@ -51,6 +51,7 @@ extension Refusals.Event {
       writer.put(refusal.used)
       writer.put(refusal.asked)
       if refusal.reason.isAboutEvent { writer.put(refusal.about) }
+      if refusal.reason.isOfPolicy { writer.put(refusal.resets) }
     }
   }
 
@@ -69,7 +70,8 @@ extension Refusals.Event {
     self = .recorded(
       Refusal(
         reason, limit: limit, used: used, asked: asked, rule: rule, ruleVersion: version,
-        about: reason.isAboutEvent ? try reader.number() : .none),
+        about: reason.isAboutEvent ? try reader.number() : .none,
+        resets: reason.isOfPolicy ? try reader.time() : .none),
       operation: operation)
   }
 }

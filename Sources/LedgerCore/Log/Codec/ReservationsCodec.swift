@@ -33,7 +33,7 @@ extension Reservations.Event {
     case 0x0501: self = .reserved(try Reservations.Hold(from: &reader))
     case Self.capturedCode:
       let (payment, flags) = try Payments.Payment.read(from: &reader)
-      guard flags & ~Self.isLast == 0, !payment.payee.isSplit else {
+      guard flags & ~Self.isLast == 0, !payment.payee.isSplit || flags == Self.isLast else {
         throw .refused("a capture is of a newer version")
       }
       let released = try reader.amount()
@@ -65,7 +65,11 @@ extension Reservations.Hold {
     writer.put(UInt16(truncatingIfNeeded: asset.rawValue))
     writer.put(purpose.rawValue)
     var kind: UInt8 = isMultiple ? 2 : 0
-    if case .external = payee { kind |= 1 }
+    switch payee {
+    case .wallet: break
+    case .external: kind |= 1
+    case .split: kind |= 4
+    }
     writer.put(kind)
     writer.put(UInt64(0))
   }
@@ -81,10 +85,12 @@ extension Reservations.Hold {
     asset = AssetNumber(UInt64(try reader.take(UInt16.self)))
     let purpose = Reservations.Purpose(rawValue: try reader.take())
     let kind: UInt8 = try reader.take()
-    guard let purpose, kind < 4 else { throw .refused("a reservation is of a newer version") }
+    guard let purpose, let payee = Payments.Payee(kind: kind & Payments.Payee.kinds, number),
+      kind & ~(Payments.Payee.kinds | 2) == 0
+    else { throw .refused("a reservation is of a newer version") }
     self.purpose = purpose
+    self.payee = payee
     isMultiple = kind & 2 != 0
-    payee = kind & 1 == 0 ? .wallet(WalletNumber(number)) : .external(PayeeNumber(number))
     try reader.zero(8)
   }
 }

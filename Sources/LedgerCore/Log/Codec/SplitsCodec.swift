@@ -76,10 +76,10 @@ extension Splits.Part {
   }
 
   /// Refuses a body that is not the parts of what `payee` got or gave: `amount`, and of the fee
-  /// `fee`.
+  /// `fee`, or where that is `nil` any.
   @inline(__always)
   static func check(
-    _ body: Span<UInt8>, of payee: Payments.Payee, _ amount: Amount, fee: Amount
+    _ body: Span<UInt8>, of payee: Payments.Payee, _ amount: Amount, fee: Amount?
   ) throws(StorageError) {
     guard case .split(let count) = payee else {
       guard body.isEmpty else { throw .damaged("a payment to one receiver has parts") }
@@ -89,7 +89,7 @@ extension Splits.Part {
   }
 
   private static func check(
-    _ body: Span<UInt8>, _ count: UInt64, _ amount: Amount, _ fee: Amount
+    _ body: Span<UInt8>, _ count: UInt64, _ amount: Amount, _ fee: Amount?
   ) throws(StorageError) {
     guard count <= Splits.countMax, body.count == Int(count) * byteCount else {
       throw .damaged("a payment to \(count) receivers has \(body.count) bytes of parts")
@@ -104,7 +104,7 @@ extension Splits.Part {
       amounts += part.amount
       fees += part.fee
     }
-    guard amounts == amount, fees == fee else {
+    guard amounts == amount, fees == fee ?? fees else {
       throw .damaged("a payment's parts do not add up to it")
     }
   }
