@@ -162,7 +162,8 @@ struct Touched {
   private mutating func add(_ account: Account) {
     switch account {
     case .walletAvailable(let wallet), .walletHeld(let wallet): add(wallet)
-    case .faucet, .external, .feeIncome, .suspense, .dust, .disputeHold, .receivable, .badDebt: break
+    case .faucet, .external, .feeIncome, .suspense, .dust, .disputeHold, .receivable, .badDebt:
+      break
     }
   }
 

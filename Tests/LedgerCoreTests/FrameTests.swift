@@ -233,11 +233,15 @@ import Testing
       (0x0001, 16, 2, "livemode"), (0x0001, 17, 1, "livemode"), (0x0001, 78, 1, "zero"),
       (0x0001, 76, 2, "side"), (0x0001, 77, 2, "refunded"),
       (0x0001, 39, 0x80, "negative"), (0x0002, 1, 0xFF, "operation"), (0x0002, 3, 0xFF, "reason"),
-      (0x0002, 12, 1, "zero"), (0x0104, 31, 9, "holder"), (0x0104, 32, 4, "kind"),
+      (0x0002, 12, 1, "zero"), (0x0104, 31, 9, "holder"), (0x0104, 32, 5, "kind"),
       (0x0104, 33, 1, "kind"), (0x0104, 39, 1, "kind"), (0x0202, 15, 0x80, "negative"),
       (0x0203, 24, 19, "scale"), (0x0203, 31, 1, "scale"), (0x0301, 15, 0x80, "negative"),
       (0x0301, 31, 0x80, "negative"), (0x0301, 48, 1, "session"), (0x0301, 62, 1, "rail"),
       (0x0301, 63, 2, "payee kind"), (0x0401, 31, 0x80, "negative"), (0x0401, 70, 1, "zero"),
+      (0x0A01, 0, 5, "scope"), (0x0A01, 7, 1, "scope"), (0x0A01, 32, 0, "version"),
+      (0x0A01, 36, 1, "version"), (0x0A02, 24, 0, "version"),
+      (0x0A03, 15, 0x80, "negative"), (0x0902, 15, 0x80, "negative"),
+      (0x0904, 15, 0x80, "negative"),
     ] as [(UInt16, Int, UInt8, String)])
   func `a field out of its range is refused`(
     code: UInt16, place: Int, value: UInt8, field: String

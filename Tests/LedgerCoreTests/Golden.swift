@@ -175,7 +175,7 @@ enum Golden {
         hex: """
           0e002a36fe9c9717000000000000000010000204010000000200000000000000e8032a36fe9c9717
           """),
-    ] + moving + disputes
+    ] + moving + disputes + policies
 
   /// Those of money that is held, given back or set aside, and of what is stopped.
   private static let moving: [Frame] = [

@@ -59,7 +59,14 @@ import Testing
     expectDense(
       Receivables.State.Debt(
         receivable: 0, uncovered: 0, dispute: .none, claim: .none, payer: .none, debtor: .none))
-    expectDense(Receivables.State.Debtor(agent: .none, asset: .none))
+    expectDense(Receivables.State.Debtor(agent: .none, asset: .none, tenant: .none))
+    expectDense(Receivables.State.Exposure(tenant: .none, asset: .none))
+    expectDense(Policies.State.Subject(kind: 0, number: 0))
+    expectDense(Policies.State.Row(subject: .none, version: 0, made: .none, begins: 0))
+    expectDense(Limits.Counter(began: .none))
+    expectDense(
+      Policies.State.RuleRow(
+        limit: 0, key: 0, counter: Limits.Counter(began: .none), words: 0))
     expectDense(Genesis.State.Row(ledger: 0, livemode: 0))
     expectDense(Timers.Slot(deadline: 0, order: 0, kind: 0, subject: 0, place: 0))
   }
@@ -68,12 +75,11 @@ import Testing
   @Test func `the arrangement of the state has a number`() {
     var rows: [Int] = []
     Ledger().withBytes { _, rowByteCount in rows.append(rowByteCount) }
-    #expect(Ledger.layout == 3)
+    #expect(Ledger.layout == 4)
     #expect(
       rows == [
-        32, 16, 48, 16, 32, 64, 32, 8, 32, 64, 80, 48, 8, 112, 8, 48, 32, 24, 8, 64, 8, 64, 8, 32,
-        96,
-        8, 32, 40, 8, 8,
+        32, 32, 48, 16, 32, 64, 32, 8, 32, 64, 80, 48, 8, 112, 8, 48, 32, 24, 8, 64, 8, 64, 8, 32,
+        96, 8, 40, 64, 40, 64, 8, 96, 8, 8, 40, 8, 8,
       ])
   }
 

@@ -46,6 +46,15 @@ import Testing
     #expect(Self.record(Self.short, hasKey: false) == .failure(Self.short))
   }
 
+  @Test func `what a policy denies is recorded without a key too`() {
+    let denied = Refusal(
+      .limitExceeded, limit: Amount(units: 10), used: Amount(units: 9), asked: Amount(units: 2),
+      rule: 3, ruleVersion: 2, about: EventNumber(7), resets: Timestamp(nanoseconds: 99))
+    #expect(
+      Self.record(denied, hasKey: false)
+        == .success(.refusal(.recorded(denied, operation: .pay))))
+  }
+
   @Test(arguments: Rejection.allCases)
   func `only what a retry could flip is recorded`(reason: Rejection) {
     let recorded: Set<Rejection> = [
@@ -54,7 +63,10 @@ import Testing
       .payeeClosed, .feeTakesAll, .reservationEnded, .captureExceedsHold, .tooManyCaptures,
       .refundExceedsPayment, .alreadySettled, .alreadyPaused, .notPaused, .duplicateDispute,
       .disputeWindowPassed, .nothingToDispute, .disputeEnded, .disputeUnderReview,
-      .disputeNotReviewed, .paymentDisputed, .tooMuchEvidence, .walletInDispute,
+      .disputeNotReviewed, .paymentDisputed, .tooMuchEvidence, .walletInDispute, .debtNotFound,
+      .debtUnsettled, .sameOperator, .policyInPast, .paymentNotPending, .perPaymentExceeded,
+      .limitExceeded, .countExceeded, .payeeNotAllowed, .railNotAllowed, .categoryNotAllowed,
+      .outsideHours, .assetNotCovered, .approvalNeeded,
     ]
     #expect(reason.isRecorded == recorded.contains(reason))
     let refusal = Refusal(reason)

@@ -17,7 +17,8 @@ enum Samples {
   }()
 
   static func actor(_ random: inout SplitMix64) -> Actor {
-    switch random.below(5) {
+    switch random.below(6) {
+    case 5: .tenantAdmin(TenantNumber(random.next() >> 8))
     case 0: .ledger
     case 1: .anonymous
     case 2: .agent(AgentNumber(random.next() >> 8))
@@ -37,7 +38,8 @@ enum Samples {
   }
 
   static func event(_ random: inout SplitMix64) -> Event {
-    switch random.below(11) {
+    switch random.below(12) {
+    case 10: .policy(policy(&random))
     case 0:
       .genesis(
         .opened(
@@ -63,7 +65,8 @@ enum Samples {
         asked: Amount(units: Int128(truncatingIfNeeded: random.wide())),
         rule: UInt32(truncatingIfNeeded: random.next()),
         ruleVersion: UInt32(truncatingIfNeeded: random.next()),
-        about: reason.isAboutEvent ? number(&random) : .none),
+        about: reason.isAboutEvent ? number(&random) : .none,
+        resets: reason.isOfPolicy ? Timestamp(nanoseconds: random.next()) : .none),
       operation: Operation.allCases[random.below(Operation.allCases.count)])
   }
 
@@ -94,6 +97,16 @@ enum Samples {
   }
 
   private static func receivable(_ random: inout SplitMix64) -> Receivables.Event {
+    let writeOff = Receivables.WriteOff(
+      amount: random.amount(), dispute: number(&random), agent: number(&random),
+      slot: number(&random), asset: number(&random))
+    switch random.below(5) {
+    case 0: return .writeOffAsked(writeOff)
+    case 1: return .writtenOff(writeOff)
+    case 2:
+      return .capSet(tenant: number(&random), asset: number(&random), cap: random.amount())
+    default: break  // not ours: a random number
+    }
     let destinations: [Receivables.Destination] = [
       .hold, .wallet(number(&random)), .suspense(number(&random)),
     ]
@@ -116,7 +129,7 @@ enum Samples {
     case 3:
       .credentialIssued(
         credential: number(&random), key: random.wide(),
-        kind: Identity.CredentialKind.allCases[random.below(3)], holder: actor(&random))
+        kind: Identity.CredentialKind.allCases[random.below(4)], holder: actor(&random))
     default: .credentialRevoked(credential: number(&random))  // not ours: a random number
     }
   }
@@ -182,7 +195,8 @@ enum Samples {
           amount: random.amount(), fee: random.amount(), payer: number(&random),
           payee: payee(&random), deadline: Timestamp(nanoseconds: random.next()),
           slot: number(&random), schedule: ScheduleNumber(random.next() >> 32),
-          asset: AssetNumber(random.next() >> 48), purpose: .hold,
+          asset: AssetNumber(random.next() >> 48),
+          purpose: Reservations.Purpose.allCases[random.below(2)],
           isMultiple: random.below(2) == 0))
     case 1:
       .captured(
@@ -213,6 +227,29 @@ enum Samples {
     let scopes: [Pauses.Scope] = [.ledger, .tenant(number(&random)), .rail(rail(&random))]
     let scope = scopes[random.below(3)]
     return random.below(2) == 0 ? .paused(scope) : .resumed(scope)
+  }
+
+  private static func policy(_ random: inout SplitMix64) -> Policies.Event {
+    let scopes: [Policies.Scope] = [
+      .ledger, .tenant(number(&random)), .agent(number(&random)), .wallet(number(&random)),
+    ]
+    let scope = scopes[random.below(4)]
+    let version = UInt32(1 + random.below(1_000))
+    let time = Timestamp(nanoseconds: random.next())
+    switch random.below(3) {
+    case 0:
+      return .set(
+        Policies.Setting(scope: scope, version: version, begins: time, slot: number(&random)))
+    case 1: return .began(scope: scope, version: version, slot: number(&random), effective: time)
+    default:  // not ours: a random number
+      var policies = Policies.InForce()
+      for index in 0..<4 { policies[index] = number(&random) }
+      return .counted(
+        Policies.Use(
+          amount: random.amount(), payer: number(&random), payment: number(&random),
+          hold: number(&random), effective: time, category: random.wide(),
+          asset: number(&random), policies: policies))
+    }
   }
 
   private static func fee(_ random: inout SplitMix64) -> Fees.Event {

@@ -175,11 +175,11 @@ import Testing
       then: [Self.paid(100, fee: 1, 3)], body: parts)
   }
 
-  @Test func `up to seven labels may be new`() {
-    for count in 7...8 {
+  @Test func `up to six labels may be new`() {
+    for count in 6...7 {
       let shares = Self.shares((1...count).map { (.external(label: UInt128($0)), 1) })
       let refusal = refusal(given: Self.given, when: Self.pay(800), asked: shares, by: Self.ann)
-      #expect(refusal?.reason == (count == 7 ? nil : .splitInvalid))
+      #expect(refusal?.reason == (count == 6 ? nil : .splitInvalid))
     }
   }
 

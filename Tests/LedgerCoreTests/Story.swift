@@ -46,6 +46,14 @@ final class Story {
     return past[answer]
   }
 
+  /// Records the event of the first timer that is due; answers it, or `nil` where none is.
+  func fire() -> Event? {
+    let due = ledger.due(at: now)
+    if let due { add(due, by: .ledger, at: now) }
+    expectBooksAgree(ledger, books)
+    return due
+  }
+
   /// Why a command is refused, or `nil` where it is not.
   func refusal(_ command: Command, body: [UInt8] = [], by actor: Actor) -> Refusal? {
     var decision = Decision()

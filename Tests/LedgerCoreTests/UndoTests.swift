@@ -115,15 +115,17 @@ import Testing
 
   @Test func `a refused unit leaves the whole state as it was`() {
     var random = SplitMix64(seeded: "undo ledger")
-    let given = Scenario.agents + [Scenario.funded(Scenario.annWallet, 1_000_000_000)]
+    let given =
+      Scenario.agents + Scenario.agent(4, Scenario.usd)
+      + [Scenario.funded(Scenario.annWallet, 1_000_000_000)]
     var ledger = Scenario.ledger(after: given)
     var decision = Decision()
     var number: UInt64 = 1_000
     var past = Past()
     var counts: Set<String> = []
-    for round in 0..<200 {
+    for round in 0..<400 {
       let (before, began) = (ledger.bytes, number)
-      ledger.reserve(4_096, commands: 64)
+      ledger.reserve(4_096, commands: 64, bodyByteCount: 64 * 1_000)
       ledger.undo.begin()
       for _ in 0..<(1 + random.below(64)) {
         let (command, body) = command(&random, past)
@@ -143,14 +145,65 @@ import Testing
     // Of each kind of event that changes rows for what is open, one was undone or kept at least.
     let codes: [UInt16] = [
       0x0204, 0x0206, 0x0207, 0x0501, 0x0502, 0x0503, 0x0601, 0x0701, 0x0702, 0x0801, 0x0803,
-      0x0804, 0x0805, 0x0806, 0x0901,
+      0x0804, 0x0805, 0x0806, 0x0904, 0x0A01, 0x0A02, 0x0A03,
     ]
     for code in codes {
       #expect(counts.contains("\(code)"), "no event of code \(code) was seen")
     }
-    for name in ["split", "refund of a split", "tiers"] {
+    for name in ["split", "refund of a split", "tiers", "approval"] {
       #expect(counts.contains(name), "no \(name) was seen")
     }
+  }
+
+  /// What the random one reaches too seldom: what takes two operators, or an admin.
+  @Test func `a unit of policies, approvals and a write-off is undone`() {
+    let given =
+      Scenario.agents + Scenario.agent(4, Scenario.usd)
+      + [Scenario.funded(Scenario.annWallet, 1_000_000)]
+    var ledger = Scenario.ledger(after: given)
+    var decision = Decision()
+    var number: UInt64 = 1_000
+    var past = Past()
+    let before = ledger.bytes
+    ledger.reserve(4_096, commands: 64, bodyByteCount: 64 * 1_000)
+    ledger.undo.begin()
+    let rules: [Policies.Rule] = [
+      .approval(above: Amount(units: 950), Scenario.usd, seconds: 60), .count(99, .day),
+    ]
+    let (first, second) = (
+      Actor.operator(OperatorNumber(1)), Actor.operator(OperatorNumber(2))
+    )
+    // Events are numbered from 1,000.
+    let steps: [(Actor, Command, [UInt8])] = [
+      (first, .identity(.registerTenantAdmin(tenant: TenantNumber(1), name: 0, key: 0xAD)), []),
+      (.agent(Scenario.ann), Scenario.pay(100, to: .wallet(WalletNumber(4))), []),
+      (
+        .agent(AgentNumber(4)), Scenario.pay(99, from: WalletNumber(4), to: .external(label: 7)), []
+      ),
+      (.agent(Scenario.ann), .dispute(.open(EventNumber(1_001), reason: .other, within: .max)), []),
+      (first, .dispute(.review(EventNumber(1_004))), []),
+      (first, .dispute(.resolve(EventNumber(1_004), .refunded)), []),
+      (.agent(Scenario.ann), Scenario.pay(10, to: .wallet(WalletNumber(4))), []),
+      (first, .receivable(.writeOff(EventNumber(1_004), of: AgentNumber(4))), []),
+      (second, .receivable(.writeOff(EventNumber(1_004), of: AgentNumber(4))), []),
+      (first, .policy(.set(.ledger, begins: .none)), Policies.Rule.body(rules)),
+      (.agent(Scenario.ann), Scenario.pay(1_000), []),
+      (.tenantAdmin(TenantNumber(1)), .approval(.approve(EventNumber(1_013))), []),
+      (.agent(Scenario.ann), Scenario.pay(1_000), []),
+      (.tenantAdmin(TenantNumber(1)), .approval(.deny(EventNumber(1_016))), []),
+      (first, .policy(.set(.ledger, begins: .none)), []),
+    ]
+    for (actor, command, body) in steps {
+      apply(command, body, by: actor, to: &ledger, &decision, &number, &past)
+    }
+    #expect(
+      past.events.map(\.event.code) == [
+        0x0104, 0x0301, 0x0302, 0x0301, 0x0801, 0x0803, 0x0806, 0x0301, 0x0901, 0x0902, 0x0903,
+        0x0A01, 0x0A02,
+        0x0501, 0x0A03, 0x0502, 0x0501, 0x0A03, 0x0503, 0x0A01, 0x0A02,
+      ])
+    ledger.undo.rollBack()
+    #expect(ledger.bytes == before)
   }
 
   /// What happened, and the bodies of all that ever did, also of what was undone.
@@ -160,7 +213,8 @@ import Testing
   }
 
   private func apply(
-    _ command: Command, _ body: [UInt8], to ledger: inout Ledger, _ decision: inout Decision,
+    _ command: Command, _ body: [UInt8], by actor: Actor = .administrator, to ledger: inout Ledger,
+    _ decision: inout Decision,
     _ number: inout UInt64, _ past: inout Past
   ) {
     decision.removeAll(first: EventNumber(number))
@@ -169,7 +223,7 @@ import Testing
     let namedBody = past.bodies[command.named] ?? []
     do throws(Refusal) {
       try ledger.decide(
-        command, body: body.span, by: .administrator, about: named, namedBody: namedBody.span,
+        command, body: body.span, by: actor, about: named, namedBody: namedBody.span,
         at: now, into: &decision)
     } catch {
       return
@@ -178,7 +232,7 @@ import Testing
     for index in 0..<decision.count {
       let header = Header(
         number: EventNumber(number),
-        time: Timestamp(nanoseconds: now.nanoseconds + UInt64(index)), actor: .administrator)
+        time: Timestamp(nanoseconds: now.nanoseconds + UInt64(index)), actor: actor)
       let body = decision.takeBody(of: index)
       ledger.evolve(decision[index], header, body: body.span)
       past.events.append(Recorded(header: header, event: decision[index]))
@@ -214,8 +268,9 @@ import Testing
     case .payment(.completed(let payment)) where payment.payee.isSplit: "split"
     case .refund(.completed(let refund)) where refund.payee.isSplit: "refund of a split"
     case .fee(.set) where past.bodies[recorded.number]?.isEmpty == false: "tiers"
+    case .reservation(.reserved(let hold)) where hold.purpose == .approval: "approval"
     case .genesis, .refusal, .identity, .wallet, .payment, .fee, .reservation, .refund, .pause,
-      .dispute, .receivable:
+      .dispute, .receivable, .policy:
       "\(recorded.event.code)"
     }
   }
@@ -223,7 +278,19 @@ import Testing
   /// Mostly a command about one wallet or two; else a dispute, a split, the refund of one, or a
   /// schedule with tiers.
   private func command(_ random: inout SplitMix64, _ past: Past) -> (Command, [UInt8]) {
-    switch random.below(12) {
+    switch random.below(20) {
+    case 15, 16, 17, 18, 19: return (dispute(&random, past.events), [])
+    case 12: return policy(&random)
+    case 13: return (approval(&random, past.events), [])
+    case 14:
+      var refunded = EventNumber.none
+      for recorded in past.events {
+        if case .dispute(.refunded(let end)) = recorded.event { refunded = end.dispute }
+      }
+      let cap = Amount(units: Int128(random.below(90_000)))
+      return random.below(4) == 0
+        ? (.receivable(.setCap(.none, Scenario.usd, cap)), [])
+        : (.receivable(.writeOff(refunded, of: AgentNumber(4))), [])
     case 0, 1: return split(&random)
     case 2:
       let splits = past.events.filter { $0.event.payment?.payee.isSplit == true }
@@ -246,14 +313,43 @@ import Testing
     }
   }
 
+  /// A policy of a wallet, an agent, a tenant or all, at once or later; often none that denies much.
+  private func policy(_ random: inout SplitMix64) -> (Command, [UInt8]) {
+    let scopes: [Policies.Scope] = [
+      .ledger, .tenant(TenantNumber(1)), .agent(Scenario.ann), .wallet(Scenario.annWallet),
+    ]
+    let all: [Policies.Rule] = [
+      .spend(Amount(units: Int128(100_000 + random.below(99_000))), Scenario.usd, .day),
+      .count(UInt32(200 + random.below(1_000)), .week),
+      .approval(above: Amount(units: 950), Scenario.usd, seconds: 60), .deny(.category(7)),
+    ]
+    let begins: Timestamp = random.below(2) == 0 ? .none : Timestamp(nanoseconds: .max)
+    let rules = all.filter { _ in random.below(2) == 0 }
+    return (.policy(.set(scopes[random.below(4)], begins: begins)), Policies.Rule.body(rules))
+  }
+
+  private func isReservation(_ recorded: Recorded, for purpose: Reservations.Purpose) -> Bool {
+    guard case .reservation(.reserved(let hold)) = recorded.event else { return false }
+    return hold.purpose == purpose
+  }
+
+  private func approval(_ random: inout SplitMix64, _ past: [Recorded]) -> Command {
+    let number = past.last { isReservation($0, for: .approval) }?.number ?? .none
+    switch random.below(3) {
+    case 0: return .approval(.approve(number))
+    case 1: return .approval(.deny(number))
+    default:  // not ours: a random number
+      return .approval(.cancel(number))
+    }
+  }
+
   /// A dispute of one of the last payments, or a step of the last that was opened.
   private func dispute(_ random: inout SplitMix64, _ past: [Recorded]) -> Command {
     let opened = past.last { $0.event.code == 0x0801 }?.number ?? .none
     switch random.below(8) {
-    // So that what is disputed is not always there.
-    case 4, 5:
-      return Scenario.pay(
-        Int128(1 + random.below(1_500)), from: Scenario.bobWallet, to: .external(label: 7))
+    // So that what is disputed is seldom there.
+    case 4: return Scenario.pay(100, to: .wallet(WalletNumber(4)))
+    case 5: return Scenario.pay(99, from: WalletNumber(4), to: .external(label: 7))
     case 0: return .dispute(.review(opened))
     case 1: return .dispute(.withdraw(opened))
     case 2: return .dispute(.resolve(opened, .refunded))
@@ -283,7 +379,7 @@ import Testing
 
   private func simple(_ random: inout SplitMix64, _ past: [Recorded]) -> Command {
     let wallet = WalletNumber(UInt64(1 + random.below(2)))
-    let reserved = past.last { $0.event.code == 0x0501 }?.number ?? .none
+    let reserved = past.last { isReservation($0, for: .hold) }?.number ?? .none
     let scopes: [Pauses.Scope] = [.ledger, .tenant(TenantNumber(1)), .rail(.internal)]
     switch random.below(18) {
     case 6, 7:

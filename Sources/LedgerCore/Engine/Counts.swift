@@ -29,8 +29,8 @@ public struct Counts: Hashable, Sendable, Codable {
 
   /// Names in JSON are in snake case everywhere.
   private enum CodingKeys: String, CodingKey {
-    case tenants, agents, operators, wallets, payees, reservations, disputes, debts, policies, pauses,
-      timers, livemode
+    case tenants, agents, operators, wallets, payees, reservations, disputes, debts, policies,
+      pauses, timers, livemode
     case feeSchedule = "fee_schedule"
   }
 }

@@ -16,7 +16,7 @@ enum Frame {
   static let commitmentByteCount = 32
   static let byteCountMax = 65_535
   /// The longest payload of any event.
-  static let payloadByteCountMax = 96
+  static let payloadByteCountMax = 104
   /// The most bytes of a frame without a body.
   static let fixedByteCountMax =
     headerByteCount + keyByteCount + commitmentByteCount + payloadByteCountMax

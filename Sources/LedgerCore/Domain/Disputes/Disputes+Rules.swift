@@ -316,7 +316,8 @@ extension Ledger {
       }
       let debt = receivables.add(
         receivable: claim.receivable.units, uncovered: claim.uncovered.units,
-        of: wallets.wallets[wallet].agent, tenant(of: wallet), in: opening.asset, for: opening.dispute, claim: number)
+        of: wallets.wallets[wallet].agent, tenant(of: wallet), in: opening.asset,
+        for: opening.dispute, claim: number)
       disputes.owe(debt, for: number)
     }
   }

@@ -157,12 +157,8 @@ extension Policies {
         remove(before)
         counters[Number(1)] -= 1
       }
-      guard row.ruleCount > 0 else {
-        rows.free(slot)
-        return subjects[row.subject].current = .none
-      }
-      subjects[row.subject].current = slot
-      counters[Number(1)] += 1
+      subjects[row.subject].current = row.ruleCount > 0 ? slot : .none
+      if row.ruleCount > 0 { counters[Number(1)] += 1 } else { rows.free(slot) }
     }
 
     /// What was counted for a rule that says the same but for its limit.

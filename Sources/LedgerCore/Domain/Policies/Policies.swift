@@ -56,7 +56,8 @@ public enum Policies {
     }
 
     func contains(_ time: Timestamp) -> Bool {
-      days >> UInt8(time.weekday) & 1 == 1 && (UInt64(from)..<UInt64(until)).contains(time.minuteOfDay)
+      let window = UInt64(from)..<UInt64(until)
+      return days >> UInt8(time.weekday) & 1 == 1 && window.contains(time.minuteOfDay)
     }
   }
 

@@ -131,7 +131,9 @@ extension Policies.Rule {
   }
 
   /// What the body has at `index`, which is less than ``count(_:)``.
-  static func words(_ body: Span<UInt8>, _ index: Int) -> (facts: UInt64, limit: Int128, key: UInt128) {
+  static func words(
+    _ body: Span<UInt8>, _ index: Int
+  ) -> (facts: UInt64, limit: Int128, key: UInt128) {
     let at = index * byteCount
     return (body.load(at: at), body.load(at: at + 8), body.load(at: at + 24))
   }
