@@ -69,6 +69,8 @@ enum Bug: String, CaseIterable, Sendable {
   case withdrawnUnderReview
   case resolvedWithoutReview
   case evidenceNeverEnds
+  case staffEvidenceNeverEnds
+  case evidenceIsCountedTogether
   case disputeForgetsRefunds
   case splitClaimForgetsRefunds
   case labelIsHeldBeyondItsBalance

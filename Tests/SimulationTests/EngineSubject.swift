@@ -328,8 +328,10 @@ extension EngineSubject {
     guard rows == expected else { throw Mismatch("\(rows) is owed, not \(expected)") }
     let counts = try await engine.read { [$0.disputes.rows.count, $0.disputes.claims.count] }
     let evidence = try await engine.read { ledger in
-      var counts: [UInt64] = []
-      ledger.disputes.rows.walk { _, row in counts.append(row.evidenceCount) }
+      var counts: [[Int]] = []
+      ledger.disputes.rows.walk { _, row in
+        counts.append((0..<3).map { Int(row.evidenceCounts[$0]) })
+      }
       return counts
     }
     let open = model.disputes.filter { $0.ending == nil }
@@ -338,7 +340,7 @@ extension EngineSubject {
     guard counts == [open.count, claimCount] else {
       throw Mismatch("there are \(counts) disputes and claims, not \(open.count), \(claimCount)")
     }
-    let pieces = open.sorted { $0.slot < $1.slot }.map { UInt64($0.evidenceCount) }
+    let pieces = open.sorted { $0.slot < $1.slot }.map(\.evidenceCounts)
     guard evidence == pieces else { throw Mismatch("\(evidence) pieces, not \(pieces)") }
   }
 

@@ -5,7 +5,8 @@ struct DisputeLives {
   struct Dispute {
     var opening: Disputes.Opening
     var claims: [Claim]
-    var evidenceCount = 0
+    /// Pieces of the payer's, of all receivers' and of staff's.
+    var evidenceCounts = [0, 0, 0]
     var isReviewed = false
   }
 
@@ -106,8 +107,11 @@ extension Lives {
     case .opened(let opening): try open(opening, claims, recorded)
     case .evidenceSubmitted(let number, let slot, _):
       let dispute = try dispute(number, slot, recorded)
-      try require(dispute.evidenceCount < 100, "is too much evidence", recorded)
-      disputes.open[number]?.evidenceCount += 1
+      let actor = recorded.header.actor
+      let isPayer = wallets[Int(dispute.opening.payer.rawValue) - 1].agent == actor.agent
+      let side = actor.role != .agent ? 2 : isPayer ? 0 : 1
+      try require(dispute.evidenceCounts[side] < 100, "is too much evidence", recorded)
+      disputes.open[number]?.evidenceCounts[side] += 1
     case .reviewed(let number, let slot):
       let dispute = try dispute(number, slot, recorded)
       try require(!dispute.isReviewed, "is reviewed twice", recorded)

@@ -18,7 +18,8 @@ extension NaiveLedger {
     var slot: Int
     /// What is claimed of each receiver; of a payee's dispute nothing is.
     var claims: [Claim]
-    var evidenceCount = 0
+    /// Pieces of the payer's, of all receivers' and of staff's.
+    var evidenceCounts = [0, 0, 0]
     var isReviewed = false
     var ending: Ending?
     /// Whether something of it was set aside for a payee who had closed his wallet.
@@ -42,9 +43,7 @@ extension NaiveLedger {
       try dispute(payment, reason, within: UInt64(seconds), by: actor, text)
     case .submitEvidence(let number, let evidence):
       let place = try unfinished(number, by: actor)
-      guard disputes[place].evidenceCount < 100 || bug == .evidenceNeverEnds
-      else { throw Refusal(.tooMuchEvidence) }
-      disputes[place].evidenceCount += 1
+      try countEvidence(place, by: actor)
       record(
         .dispute(
           .evidenceSubmitted(
@@ -68,6 +67,17 @@ extension NaiveLedger {
       case .refunded: try win(place, by: actor, text)
       }
     }
+  }
+
+  /// Nobody's evidence takes the room of the other side, or of staff.
+  private mutating func countEvidence(_ place: Int, by actor: Actor) throws(Refusal) {
+    let side = isStaff(actor) ? 2 : owns(payer(of: disputes[place]), actor) ? 0 : 1
+    let counts = disputes[place].evidenceCounts
+    let count = bug == .evidenceIsCountedTogether ? counts.reduce(0, +) : counts[side]
+    let isUnlimited =
+      bug == .evidenceNeverEnds || bug == .staffEvidenceNeverEnds && side == 2
+    guard count < 100 || isUnlimited else { throw Refusal(.tooMuchEvidence) }
+    disputes[place].evidenceCounts[side] += 1
   }
 
   private mutating func withdraw(_ number: EventNumber, by actor: Actor) throws(Refusal) {

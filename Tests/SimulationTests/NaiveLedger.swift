@@ -366,7 +366,7 @@ extension NaiveLedger {
     if bug == .restartForgetsPauses { pauses = [] }
     if bug == .restartForgetsDebts { debts = [] }
     for dispute in disputes.indices where bug == .restartForgetsEvidence {
-      disputes[dispute].evidenceCount = 0
+      disputes[dispute].evidenceCounts = [0, 0, 0]
     }
     for schedule in schedules.indices where bug == .restartForgetsTiers {
       schedules[schedule].tiers = []

@@ -81,7 +81,7 @@ struct NaiveSubject: Subject {
     for number in 1...model.log.count where ledger.text(of: number) != model.text(of: number) {
       throw Mismatch("event \(number) has another text")
     }
-    guard ledger.disputes.map(\.evidenceCount) == model.disputes.map(\.evidenceCount)
+    guard ledger.disputes.map(\.evidenceCounts) == model.disputes.map(\.evidenceCounts)
     else { throw Mismatch("disputes have another number of pieces of evidence") }
   }
 

@@ -141,7 +141,7 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
   case disputeNotReviewed = 807
   /// The payment is in dispute, so it is not refunded; the refusal names the dispute.
   case paymentDisputed = 808
-  /// 100 pieces of evidence were added.
+  /// The party, or staff, added 100 pieces of evidence.
   case tooMuchEvidence = 809
   /// Something is claimed of the wallet by a dispute, or owed by its agent.
   case walletInDispute = 810

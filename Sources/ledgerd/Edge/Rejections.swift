@@ -204,7 +204,7 @@ extension Rejection {
     case .paymentDisputed:
       "Wait for the end of the dispute in \"dispute_id\"; until then nothing is refunded."
     case .tooMuchEvidence:
-      "Wait for the decision; \(Disputes.evidenceCountMax) pieces of evidence are there."
+      "Wait for the decision; your side added \(Disputes.evidenceCountMax) pieces of evidence."
     case .walletInDispute:
       "Wait until the wallet's disputes are decided and what its agent owes for them is paid."
     case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,

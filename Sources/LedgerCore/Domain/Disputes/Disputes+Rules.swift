@@ -28,7 +28,9 @@ extension Disputes {
 
     case .submitEvidence(let number, let evidence):
       let (opening, row) = try unfinished(number, named, body, by: actor, .submitEvidence, ledger)
-      guard row.evidenceCount < evidenceCountMax else { throw Refusal(.tooMuchEvidence) }
+      let side = side(actor, payer: row.payer, ledger)
+      guard row.evidenceCounts[side.rawValue] < evidenceCountMax
+      else { throw Refusal(.tooMuchEvidence) }
       decision.emit(
         .dispute(.evidenceSubmitted(dispute: number, slot: opening.slot, evidence)), with: .own)
 
@@ -81,6 +83,14 @@ extension Disputes {
     _ actor: Actor, of wallet: WalletNumber, _ ledger: borrowing Ledger
   ) -> Bool {
     actor.agent.isSome && ledger.wallets.wallets[wallet].agent == actor.agent
+  }
+
+  /// Whose evidence it is that a party to the dispute, or staff, adds.
+  private static func side(
+    _ actor: Actor, payer: WalletNumber, _ ledger: borrowing Ledger
+  ) -> Side {
+    if actor.isStaff { return .staff }
+    return isOwner(actor, of: payer, ledger) ? .payer : .payee
   }
 
   /// E-08: a second dispute while one is unfinished, after one was decided, or after the same party
@@ -246,8 +256,9 @@ extension Disputes {
       precondition(opening.dispute == header.number, "a dispute's number is its event's")
       ledger.openDispute(opening, body: body)
     case .evidenceSubmitted(let dispute, let slot, _):
-      precondition(ledger.disputes.rows[slot].made == dispute)
-      ledger.disputes.countEvidence(slot)
+      let row = ledger.disputes.rows[slot]
+      precondition(row.made == dispute)
+      ledger.disputes.countEvidence(slot, of: side(header.actor, payer: row.payer, ledger))
     case .reviewed(let dispute, let slot):
       precondition(ledger.disputes.rows[slot].made == dispute)
       ledger.disputes.review(slot)

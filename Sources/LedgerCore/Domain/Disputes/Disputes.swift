@@ -100,8 +100,18 @@ public enum Disputes {
     case deny
   }
 
-  /// The most pieces of evidence of one dispute.
+  /// The most pieces of evidence of each side.
   public static let evidenceCountMax: UInt64 = 100
+
+  /// Who adds evidence. Each side has a count of its own, so that none can use up another's.
+  enum Side: Int, CaseIterable {
+    /// The agent who paid, also where he is a receiver.
+    case payer = 0
+    /// All receivers together.
+    case payee = 1
+    /// Operators and administrators together.
+    case staff = 2
+  }
 
   // MARK: - Commands
 
@@ -205,10 +215,12 @@ public enum Disputes {
     struct Row: SlabRow {
       var made: EventNumber
       var payment: EventNumber
+      var payer: WalletNumber
       /// Its claims, in the order of the receivers; of the payee's dispute none is of anything.
       var first: ClaimSlot = .none
       var last: ClaimSlot = .none
-      var evidenceCount: UInt64 = 0
+      /// How much evidence there is of each ``Side``.
+      var evidenceCounts = InlineArray<3, UInt64>(repeating: 0)
       /// 0 where it is open, 1 under review.
       var isReviewed: UInt64 = 0
       var party: UInt64
@@ -274,7 +286,7 @@ public enum Disputes {
     mutating func open(_ opening: Opening) {
       let slot = rows.take(
         Row(
-          made: opening.dispute, payment: opening.payment,
+          made: opening.dispute, payment: opening.payment, payer: opening.payer,
           party: UInt64(opening.party.rawValue)))
       precondition(slot == opening.slot, "a dispute's row is the first that is free")
       setHistory(
@@ -302,7 +314,9 @@ public enum Disputes {
     /// For this claim something is owed.
     mutating func owe(_ debt: DebtSlot, for claim: ClaimSlot) { claims[claim].debt = debt }
 
-    mutating func countEvidence(_ dispute: DisputeSlot) { rows[dispute].evidenceCount += 1 }
+    mutating func countEvidence(_ dispute: DisputeSlot, of side: Side) {
+      rows[dispute].evidenceCounts[side.rawValue] += 1
+    }
 
     mutating func review(_ dispute: DisputeSlot) { rows[dispute].isReviewed = 1 }
 
