@@ -339,6 +339,19 @@ import Testing
       let refusal = refusal(given: given, bodies: bodies, when: command, by: actor)
       #expect(refusal?.reason == reason, "\(actor)")
     }
+    // Nor does he learn that another's wallet, or his own, is stopped.
+    for wallet in [Scenario.bobWallet, WalletNumber(5)] {
+      let closed = Event.wallet(
+        .closed(wallet: wallet, to: .none, amount: Amount(units: 50), asset: Scenario.usd))
+      for (event, staffs) in [(.wallet(.frozen(wallet: wallet)), nil), (closed, .walletClosed)]
+        as [(Event, Rejection?)]
+      {
+        for (actor, reason) in rows {
+          let refusal = refusal(given: given + [event], bodies: bodies, when: command, by: actor)
+          #expect(refusal?.reason == (actor.isStaff ? staffs : reason), "\(actor)")
+        }
+      }
+    }
   }
 
   @Test func `what a label got only staff gives back, while it is there`() {

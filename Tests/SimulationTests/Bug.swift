@@ -57,6 +57,7 @@ enum Bug: String, CaseIterable, Sendable {
   case payerGetsEveryFee
   case payerMayRefund
   case frozenPayeeMayRefund
+  case statusIsToldBeforePermission
   // Disputes
   case anybodyMayDispute
   case strangersSeeDisputes

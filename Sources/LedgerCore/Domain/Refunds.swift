@@ -259,39 +259,44 @@ public enum Refunds {
     }
   }
 
-  /// The payee may refund, and staff. Who is neither payee nor payer learns nothing of the payment.
+  /// Whoever is every receiver may refund, and staff. Who is neither receiver nor payer learns
+  /// nothing of the payment, and who may not refund nothing of the receivers' wallets.
   private static func check(
     _ actor: Actor, mayRefund payment: Payments.Payment, _ body: Span<UInt8>,
     _ ledger: borrowing Ledger
   ) throws(Refusal) {
-    let isPayer = ledger.wallets.wallets[payment.payer].agent == actor.agent
-    guard case .split = payment.payee else {
-      return try check(actor, isParty: isPayer, mayRefundOf: payment.payee, ledger)
+    let count = payment.payee.isSplit ? Splits.Part.count(body) : 1
+    var (isParty, isEach) = (owns(.wallet(payment.payer), actor, ledger), true)
+    for index in 0..<count {
+      if owns(receiver(of: payment, body, index), actor, ledger) {
+        isParty = true
+      } else {
+        isEach = false
+      }
     }
-    var isParty = isPayer
-    for index in 0..<Splits.Part.count(body) {
-      guard case .wallet(let number) = Splits.Part.read(body, index).payee else { continue }
-      if ledger.wallets.wallets[number].agent == actor.agent { isParty = true }
+    guard actor.isStaff || isEach else {
+      throw Refusal(isParty ? .notPermitted : .paymentNotFound)
     }
-    for index in 0..<Splits.Part.count(body) {
-      let payee = Splits.Part.read(body, index).payee
-      try check(actor, isParty: isParty, mayRefundOf: payee, ledger)
+    for index in 0..<count {
+      guard case .wallet(let number) = receiver(of: payment, body, index) else { continue }
+      let status = ledger.wallets.wallets[number].status
+      guard status != .closed else { throw Refusal(.walletClosed) }
+      guard actor.isStaff || status == .open else { throw Refusal(.walletFrozen) }
     }
   }
 
-  private static func check(
-    _ actor: Actor, isParty: Bool, mayRefundOf payee: Payments.Payee, _ ledger: borrowing Ledger
-  ) throws(Refusal) {
+  private static func receiver(
+    of payment: Payments.Payment, _ body: Span<UInt8>, _ index: Int
+  ) -> Payments.Payee {
+    payment.payee.isSplit ? Splits.Part.read(body, index).payee : payment.payee
+  }
+
+  private static func owns(
+    _ payee: Payments.Payee, _ actor: Actor, _ ledger: borrowing Ledger
+  ) -> Bool {
     switch payee {
-    case .wallet(let number):
-      let payee = ledger.wallets.wallets[number]
-      guard actor.isStaff || payee.agent == actor.agent else {
-        throw Refusal(isParty ? .notPermitted : .paymentNotFound)
-      }
-      guard payee.status != .closed else { throw Refusal(.walletClosed) }
-      guard actor.isStaff || payee.status == .open else { throw Refusal(.walletFrozen) }
-    case .external:
-      guard actor.isStaff else { throw Refusal(isParty ? .notPermitted : .paymentNotFound) }
+    case .wallet(let number): ledger.wallets.wallets[number].agent == actor.agent
+    case .external: false
     case .split: preconditionFailure("a receiver of a split is one receiver")
     }
   }
