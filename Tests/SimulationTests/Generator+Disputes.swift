@@ -374,12 +374,16 @@ extension Generator {
     return requests
   }
 
-  /// More evidence than a dispute takes, now or soon.
+  /// More evidence than a dispute takes of one side, now or soon.
   mutating func muchEvidence(_ model: NaiveLedger) -> [Request]? {
-    guard let dispute = dispute(model), dispute.ending == nil else { return nil }
-    let actor = party(of: dispute, model)
+    let open = model.disputes.filter { $0.ending == nil }
+    guard !open.isEmpty else { return nil }
+    let known = open.filter { $0.evidenceCounts.contains { $0 > 30 } }
+    let dispute = dice.pick(known.isEmpty || dice.isOne(in: 4) ? open : known)
     let command = Command.dispute(.submitEvidence(dispute.number, .apiResponse))
-    return (0..<40 + dice.below(70)).map { _ in Request(command, by: actor) }
+    return [staff(model), party(of: dispute, model)].flatMap { actor in
+      [Request](repeating: Request(command, by: actor), count: 30 + dice.below(50))
+    }
   }
 
   /// A debtor whose reservation ends, or who is given something back.
