@@ -350,40 +350,6 @@ import Testing
     #expect(story.balance(.suspense(Scenario.bob)) == 1_000)
   }
 
-  @Test func `a wallet that is claimed from, or whose agent owes, is not closed`() throws {
-    let story = try Self.spent()
-    let dispute = try Self.opened(story)
-    let close = Command.wallet(.close(Scenario.bobWallet))
-    #expect(story.refusal(close, by: Self.bob)?.reason == .walletInDispute)
-    try Self.decided(story, dispute, .refunded)
-    #expect(story.refusal(close, by: Self.bob)?.reason == .walletInDispute)
-    try story.after(Scenario.pay(603), by: Self.ann)
-    try story.after(close, by: Self.bob)
-  }
-
-  /// Else he would dispute what he got himself, pass it on, and be gone when it is decided.
-  @Test func `a payee cannot close the wallet that his own dispute is about`() throws {
-    let story = Self.story()
-    let dispute = try Self.opened(story, by: Self.bob)
-    try story.after(
-      Scenario.pay(995, from: Scenario.bobWallet, to: .wallet(Scenario.annWallet)), by: Self.bob)
-    let close = Command.wallet(.close(Scenario.bobWallet))
-    #expect(story.refusal(close, by: Self.bob)?.reason == .walletInDispute)
-    try story.after(Self.withdraw(dispute), by: Self.bob)
-    try story.after(close, by: Self.bob)
-  }
-
-  @Test func `a payer who closed his wallet has it set aside`() throws {
-    let story = Self.story()
-    try story.after(
-      .wallet(.open(agent: Scenario.ann, asset: Scenario.usd)), by: Self.ann)
-    let dispute = try Self.opened(story)
-    try story.after(
-      .wallet(.close(Scenario.annWallet, to: WalletNumber(4))), by: Self.ann)
-    try Self.decided(story, dispute, .refunded)
-    #expect(story.balance(.suspense(Scenario.ann)) == 1_000)
-  }
-
   @Test func `frozen wallets and pauses do not stand in a dispute's way`() throws {
     let story = Self.story()
     try story.after(.wallet(.freeze(Scenario.bobWallet)), by: Self.staff)

@@ -54,7 +54,8 @@ import Testing
     expectDense(Refunds.State.PartRow())
     expectDense(Pauses.State.Row(kind: 0, number: 0))
     expectDense(Disputes.State.Row(made: .none, payment: .none, payer: .none, party: 0))
-    expectDense(Disputes.State.ClaimRow(held: 0, payee: 0, kind: 0))
+    expectDense(Disputes.State.ClaimRow(held: 0, payee: 0, kind: 0, isOfSomething: 0))
+    expectDense(Disputes.State.ClaimedWallet(wallet: .none))
     expectDense(Disputes.State.History(payment: .none, dispute: .none, slot: .none))
     expectDense(
       Receivables.State.Debt(
@@ -79,7 +80,7 @@ import Testing
     #expect(
       rows == [
         32, 32, 48, 16, 32, 64, 32, 8, 32, 64, 80, 48, 8, 112, 8, 48, 32, 24, 8, 88, 8, 64, 8, 32,
-        96, 8, 40, 64, 40, 64, 8, 96, 8, 8, 40, 8, 8,
+        16, 96, 8, 40, 64, 40, 64, 8, 96, 8, 8, 40, 8, 8,
       ])
   }
 

@@ -82,6 +82,37 @@ import Testing
     engine.close()
   }
 
+  @Test func `what is disputed is known after opening with a snapshot`() throws {
+    let clock = TestClock()
+    let scene = try Self.scene(clock.options)
+    _ = try scene.engine.submitAndWait(scene.pay(1_000))
+    let open = Disputes.Command.open(scene.engine.head, reason: .other, within: .max)
+    let payer = Actor.agent(scene.ann)
+    _ = try scene.engine.submitAndWait(Request(.dispute(open), by: payer))
+    let dispute = scene.engine.head
+    let evidence = Request(.dispute(.submitEvidence(dispute, .screenshot)), by: payer)
+    for _ in 0..<100 { _ = try scene.engine.submitAndWait(evidence) }
+    let snapshot = try scene.engine.makeSnapshot()
+    let state = try scene.engine.read { $0.bytes }
+    scene.engine.close()
+
+    let warnings = Warnings()
+    let engine = try Engine.open(scene.directory.path, warnings.options(clock.options))
+    #expect(warnings.all.isEmpty && engine.snapshots() == [snapshot])
+    #expect(try engine.read { $0.bytes } == state)
+    let refused: [(Request, Rejection)] = [
+      (Request(.dispute(open), by: payer), .duplicateDispute), (evidence, .tooMuchEvidence),
+      (Request(.wallet(.close(scene.to)), by: .agent(scene.bob)), .walletInDispute),
+    ]
+    for (request, reason) in refused {
+      #expect(try engine.submitAndWait(request).refusal?.reason == reason)
+    }
+    let withdraw = Request(.dispute(.withdraw(dispute)), by: payer)
+    #expect(try engine.submitAndWait(withdraw).refusal == nil)
+    #expect(try engine.read { ledger in ledger.disputes.isClaimed(scene.to) } == false)
+    engine.close()
+  }
+
   @Test func `a snapshot of a snapshot is that of the whole log`() throws {
     let scene = try Self.scene()
     _ = try scene.engine.makeSnapshot()

@@ -83,6 +83,8 @@ enum Bug: String, CaseIterable, Sendable {
   case wonDisputePaysThePrincipal
   case wonDisputeIsNoRefund
   case walletInDisputeIsClosed
+  case emptyClaimBarsClosing
+  case disputeBarsBeforeTheHeir
   case restartForgetsEvidence
   // Debts
   case newestDebtIsNettedFirst

@@ -343,6 +343,36 @@ extension Generator {
     ]
   }
 
+  /// A receiver gives all of his part back, and closes his wallet while the others' is disputed.
+  mutating func giveBackAndClose(_ model: NaiveLedger) -> [Request] {
+    let one = payer(model)
+    let others = model.wallets.indices.filter {
+      $0 != one && model.wallets[$0].asset == model.wallets[one].asset
+        && model.wallets[$0].status == .open && model.held($0) == 0 && !model.isInDispute($0)
+    }
+    guard others.count > 1 else { return spendAndDispute(model) }
+    let small = dice.pick(others)
+    let large = dice.pick(others.filter { $0 != small })
+    let shares = [(small, 1), (large, 9)].map { place, weight in
+      Splits.Share(.wallet(WalletNumber(UInt64(place + 1))), weight: weight)
+    }
+    let (payer, his) = (owner(one, model), owner(small, model))
+    let opener = dice.isOne(in: 2) ? payer : owner(large, model)
+    let pay = Payments.Command.pay(
+      from: WalletNumber(UInt64(one + 1)), to: .split, amount: Amount(units: 10))
+    let paid = EventNumber(UInt64(model.log.count + 1))
+    let (closed, heir) = (UInt64(small + 1), UInt64(model.wallets.count + 1))
+    let commands: [(Command, Actor)] = [
+      // Of 0.6 and 5.4 the unit goes to the first.
+      (.refund(.refund(paid, amount: Amount(units: 6))), staff(model)),
+      (.dispute(.open(paid, reason: .other, within: 3_600)), opener),
+      (.wallet(.open(agent: his.agent, asset: model.wallets[small].asset)), his),
+      (.wallet(.close(WalletNumber(closed), to: WalletNumber(heir))), his),
+    ]
+    let first = Request(.payment(pay), by: payer, body: Splits.Share.body(shares))
+    return [first] + commands.map { Request($0.0, by: $0.1) }
+  }
+
   private func pass(_ amount: Int128, _ from: Int, _ to: Int, _ model: NaiveLedger) -> Request {
     let pay = Payments.Command.pay(
       from: WalletNumber(UInt64(from + 1)), to: .wallet(WalletNumber(UInt64(to + 1))),

@@ -152,8 +152,9 @@ extension Generator {
       return holdAcrossBorder(model)
     }
     if swarm.kinds[Swarm.Kind.dispute.rawValue] > 0, dice.isOne(in: 4) {
-      switch dice.below(5) {
+      switch dice.below(6) {
       case 0: return disputeAndEnd(model)
+      case 4: return giveBackAndClose(model)
       case 3: return closeAndOwe(model)
       case 2 where swarm.livemode: return winAndClose(model)
       case 1 where swarm.livemode || dice.isOne(in: 3): return oweEachOther(model)

@@ -72,7 +72,7 @@ extension Lives {
     let wallet = wallets[Int(number.rawValue) - 1]
     return owes(wallet.agent, in: wallet.asset)
       || disputes.open.values.contains { dispute in
-        dispute.claims.contains { $0.payee == .wallet(number) }
+        dispute.claims.contains { $0.payee == .wallet(number) && $0.principal > 0 }
       }
   }
 

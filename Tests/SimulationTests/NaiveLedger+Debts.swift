@@ -70,11 +70,16 @@ extension NaiveLedger {
     if debts[place].receivable == 0 { forgetDebt(at: place) }
   }
 
-  /// Whether something is claimed of the wallet, or its agent owes in its asset.
+  /// Whether an unfinished dispute is about what the wallet got and did not give back, or its agent
+  /// owes in its asset.
   func isInDispute(_ wallet: Int) -> Bool {
     let number = WalletNumber(UInt64(wallet + 1))
     let isClaimed = disputes.contains { dispute in
-      dispute.ending == nil && paid[dispute.paid].parts.contains { $0.payee == .wallet(number) }
+      dispute.ending == nil
+        && paid[dispute.paid].parts.contains { part in
+          let isLeft = part.amount > part.refunded || bug == .emptyClaimBarsClosing
+          return part.payee == .wallet(number) && isLeft
+        }
     }
     return isClaimed || oldestDebt(of: wallets[wallet].agent, in: wallets[wallet].asset) != nil
   }

@@ -370,9 +370,6 @@ public enum Wallets {
     guard row.held == 0 else {
       throw Refusal(.walletInUse, used: Amount(units: row.held))
     }
-    guard !ledger.receivables.oldest(of: row.agent, in: row.asset).isSome,
-      !ledger.disputes.claims(of: number)
-    else { throw Refusal(.walletInDispute) }
     let rest = Amount(units: row.available)
     if to.isSome {
       guard ledger.wallets.contains(to) else { throw Refusal(.payeeNotFound) }
@@ -387,6 +384,10 @@ public enum Wallets {
       let dust = dustLimit(of: row.asset, ledger)
       guard rest < dust else { throw Refusal(.walletNotEmpty, limit: dust, asked: rest) }
     }
+    // What is looked up by hash comes last.
+    guard !ledger.receivables.oldest(of: row.agent, in: row.asset).isSome,
+      !ledger.disputes.isClaimed(number)
+    else { throw Refusal(.walletInDispute) }
     decision.emit(
       .wallet(.closed(wallet: number, to: to, amount: rest, asset: row.asset)))
   }

@@ -311,6 +311,11 @@ extension Disputes.State.ClaimRow {
   var owner: Payments.Payee {
     kind == 0 ? .wallet(WalletNumber(payee)) : .external(PayeeNumber(payee))
   }
+
+  /// The wallet that cannot be closed meanwhile, if there is one.
+  var claimedWallet: WalletNumber? {
+    kind == 0 && isOfSomething == 1 ? WalletNumber(payee) : nil
+  }
 }
 
 extension Ledger {
@@ -319,7 +324,7 @@ extension Ledger {
     for index in 0..<Disputes.Claim.count(body) {
       let claim = Disputes.Claim.read(body, index)
       payments.takeBack(claim.held, fee: .zero, from: claim.payee, &wallets, body: Span())
-      // Of the payee's dispute too, which claims nothing: none of its wallets is closed meanwhile.
+      // Of the payee's dispute too: none of the wallets it is about is closed meanwhile.
       let number = disputes.add(claim, to: opening.slot)
       guard opening.party == .payer, claim.receivable + claim.uncovered > .zero else { continue }
       guard case .wallet(let wallet) = claim.payee else {

@@ -212,6 +212,7 @@ public enum Disputes {
   /// The unfinished disputes, what they claim, and what is known of disputed payments.
   struct State: ~Copyable {
     private enum Histories {}
+    private enum ClaimedWallets {}
     struct Row: SlabRow {
       var made: EventNumber
       var payment: EventNumber
@@ -240,7 +241,14 @@ public enum Disputes {
       var debt: DebtSlot = .none
       var next: ClaimSlot = .none
       var nextFree: UInt64 = 0
-      var unused: UInt64 = 0
+      /// 0 where the receiver had given all of his part back, 1 where there is something to claim.
+      var isOfSomething: UInt64
+    }
+    /// A wallet that something was claimed of at all.
+    struct ClaimedWallet: BitwiseCopyable {
+      var wallet: WalletNumber
+      /// How many unfinished disputes are about something that it got.
+      var claimCount: UInt64 = 0
     }
     /// A payment that was disputed at all.
     struct History: BitwiseCopyable {
@@ -257,12 +265,16 @@ public enum Disputes {
     private(set) var claims: Slab<Kinds.ClaimSlot, ClaimRow>
     private var histories: Table<Histories, History>
     private var historyByPayment: Index
+    private var claimedWallets: Table<ClaimedWallets, ClaimedWallet>
+    private var claimedByWallet: Index
 
     init(undo: Undo) {
       rows = Slab(undo: undo)
       claims = Slab(undo: undo)
       histories = Table(undo: undo)
       historyByPayment = Index(undo: undo)
+      claimedWallets = Table(undo: undo)
+      claimedByWallet = Index(undo: undo)
     }
 
     /// The row of the dispute that event `made` opened, while it is unfinished.
@@ -299,9 +311,12 @@ public enum Disputes {
     mutating func add(_ claim: Claim, to dispute: DisputeSlot) -> ClaimSlot {
       var kind: UInt64 = 0
       if case .external = claim.payee { kind = 1 }
-      let slot = claims.take(
-        ClaimRow(
-          held: claim.held.units + claim.receivable.units, payee: claim.payee.number, kind: kind))
+      let inHold = claim.held + claim.receivable
+      let row = ClaimRow(
+        held: inHold.units, payee: claim.payee.number, kind: kind,
+        isOfSomething: inHold + claim.uncovered > .zero ? 1 : 0)
+      let slot = claims.take(row)
+      if let wallet = row.claimedWallet { claimedWallets[claimed(wallet)].claimCount += 1 }
       if rows[dispute].last.isSome {
         claims[rows[dispute].last].next = slot
       } else {
@@ -324,9 +339,10 @@ public enum Disputes {
     mutating func end(_ end: End, _ fact: UInt64) {
       var slot = rows[end.slot].first
       while slot.isSome {
-        let next = claims[slot].next
+        let row = claims[slot]
+        if let wallet = row.claimedWallet { claimedWallets[claimed(wallet)].claimCount -= 1 }
         claims.free(slot)
-        slot = next
+        slot = row.next
       }
       rows.free(end.slot)
       let facts = (history(of: end.payment)?.facts ?? 0) | fact
@@ -345,13 +361,20 @@ public enum Disputes {
       }
     }
 
-    /// Whether something is claimed of this wallet. O(claims).
-    func claims(of wallet: WalletNumber) -> Bool {
-      var isClaimed = false
-      claims.walk { _, claim in
-        if claim.kind == 0, claim.payee == wallet.rawValue { isClaimed = true }
-      }
-      return isClaimed
+    /// Whether an unfinished dispute is about something that this wallet got. O(1).
+    func isClaimed(_ wallet: WalletNumber) -> Bool {
+      let row = Number<ClaimedWallets>(claimedByWallet.find(UInt128(wallet.rawValue)))
+      return row.isSome && claimedWallets[row].claimCount > 0
+    }
+
+    /// The row of a wallet that something is claimed of, made where it has none.
+    private mutating func claimed(_ wallet: WalletNumber) -> Number<ClaimedWallets> {
+      let found = Number<ClaimedWallets>(claimedByWallet.find(UInt128(wallet.rawValue)))
+      guard !found.isSome else { return found }
+      let row = claimedWallets.next
+      claimedWallets.append(ClaimedWallet(wallet: wallet))
+      claimedByWallet.insert(UInt128(wallet.rawValue), row.rawValue)
+      return row
     }
 
     /// Hands what is in the hold of each unfinished dispute to `body`, claim by claim.
@@ -375,6 +398,8 @@ public enum Disputes {
       claims.reserve(count)
       histories.reserve(events)
       historyByPayment.reserve(events)
+      claimedWallets.reserve(count)
+      claimedByWallet.reserve(count)
     }
 
     func withBytes<Failure: Error>(
@@ -383,12 +408,14 @@ public enum Disputes {
       try rows.withBytes(body)
       try claims.withBytes(body)
       try histories.withBytes(body)
+      try claimedWallets.withBytes(body)
     }
 
     mutating func load(from source: inout some TableSource & ~Copyable) throws(StorageError) {
       try rows.load(from: &source)
       try claims.load(from: &source)
       try histories.load(from: &source)
+      try claimedWallets.load(from: &source)
     }
 
     /// Makes the index of tables that were loaded.
@@ -396,6 +423,10 @@ public enum Disputes {
       historyByPayment.reserve(histories.count)
       for raw in 1..<histories.next.rawValue {
         historyByPayment.insert(UInt128(histories[Number(raw)].payment.rawValue), raw)
+      }
+      claimedByWallet.reserve(claimedWallets.count)
+      for raw in 1..<claimedWallets.next.rawValue {
+        claimedByWallet.insert(UInt128(claimedWallets[Number(raw)].wallet.rawValue), raw)
       }
     }
   }
