@@ -128,7 +128,8 @@ import Testing
       ledger.reserve(4_096, commands: 64, bodyByteCount: 64 * 1_000)
       ledger.undo.begin()
       for _ in 0..<(1 + random.below(64)) {
-        let (command, body) = command(&random, past)
+        let bobs = ledger.wallets.wallets[Scenario.bobWallet].available
+        let (command, body) = command(&random, past, bobs)
         apply(command, body, to: &ledger, &decision, &number, &past)
       }
       for recorded in past.events { counts.insert(name(recorded, past)) }
@@ -277,9 +278,11 @@ import Testing
 
   /// Mostly a command about one wallet or two; else a dispute, a split, the refund of one, or a
   /// schedule with tiers.
-  private func command(_ random: inout SplitMix64, _ past: Past) -> (Command, [UInt8]) {
+  private func command(
+    _ random: inout SplitMix64, _ past: Past, _ bobs: Int128
+  ) -> (Command, [UInt8]) {
     switch random.below(20) {
-    case 15, 16, 17, 18, 19: return (dispute(&random, past.events), [])
+    case 15, 16, 17, 18, 19: return (dispute(&random, past.events, bobs), [])
     case 12: return policy(&random)
     case 13: return (approval(&random, past.events), [])
     case 14:
@@ -307,7 +310,7 @@ import Testing
       let terms = Fees.Terms(
         basisPoints: 40, side: random.below(2) == 0 ? .payer : .payee, isFeeRefunded: true)
       return (.fee(.set(terms, begins: .none)), Fees.Tier.body(tiers))
-    case 4, 5, 6: return (dispute(&random, past.events), [])
+    case 4, 5, 6: return (dispute(&random, past.events, bobs), [])
     default:  // not ours: a random number
       return (simple(&random, past.events), [])
     }
@@ -344,12 +347,17 @@ import Testing
   }
 
   /// A dispute of one of the last payments, or a step of the last that was opened.
-  private func dispute(_ random: inout SplitMix64, _ past: [Recorded]) -> Command {
+  private func dispute(
+    _ random: inout SplitMix64, _ past: [Recorded], _ bobs: Int128
+  ) -> Command {
     let opened = past.last { $0.event.code == 0x0801 }?.number ?? .none
     switch random.below(8) {
-    // So that what is disputed is seldom there.
-    case 4: return Scenario.pay(100, to: .wallet(WalletNumber(4)))
-    case 5: return Scenario.pay(99, from: WalletNumber(4), to: .external(label: 7))
+    // Nearly all that he has, so that what is disputed is not always there.
+    case 4:
+      let most = bobs * 100 / 102 - Int128(random.below(500))
+      return Scenario.pay(max(most, 1), from: Scenario.bobWallet, to: .external(label: 7))
+    case 5: return Scenario.pay(100, to: .wallet(WalletNumber(4)))
+    case 6: return Scenario.pay(99, from: WalletNumber(4), to: .external(label: 7))
     case 0: return .dispute(.review(opened))
     case 1: return .dispute(.withdraw(opened))
     case 2: return .dispute(.resolve(opened, .refunded))
@@ -393,11 +401,13 @@ import Testing
     case 11:
       let paid = past.last { $0.event.payment?.payee.isSplit == false }
       return .refund(.refund(paid?.number ?? .none, amount: Amount(units: 1)))
-    case 12: return .wallet(random.below(2) == 0 ? .freeze(wallet) : .unfreeze(wallet))
+    // Mostly nothing is stopped, so that money moves.
+    case 12: return .wallet(random.below(4) == 0 ? .freeze(wallet) : .unfreeze(wallet))
     case 13: return .wallet(.close(WalletNumber(4 + UInt64(random.below(4)))))
     case 14: return .wallet(.reopen(WalletNumber(4 + UInt64(random.below(4)))))
-    case 15: return .pause(.pause(scopes[random.below(3)]))
-    case 16: return .pause(.resume(scopes[random.below(3)]))
+    case 15, 16:
+      let scope = scopes[random.below(3)]
+      return .pause(random.below(4) == 0 ? .pause(scope) : .resume(scope))
     case 0:
       return .identity(
         .registerAgent(
