@@ -357,7 +357,7 @@ package struct EventWords: Sendable {
 
   private func reservation(_ made: EventNumber) -> String { ids.text(.reservation, made.rawValue) }
 
-  private func dispute(_ made: EventNumber) -> String { ids.text(.dispute, made.rawValue) }
+  func dispute(_ made: EventNumber) -> String { ids.text(.dispute, made.rawValue) }
 
   private func scope(_ scope: Pauses.Scope) -> String {
     switch scope {

@@ -261,12 +261,10 @@ extension EngineSubject {
     guard pauses.count == model.pauses.count, Set(pauses) == Set(model.pauses) else {
       throw Mismatch("\(pauses) are paused, not \(model.pauses)")
     }
-    let refunded = try await engine.refunded(of: model.paid.map(\.number)).map(\.units)
-    guard refunded == model.paid.map(\.refunded) else {
-      throw Mismatch("\(refunded) was refunded, not \(model.paid.map(\.refunded))")
-    }
+    try await compareStandings(model)
     try await compareSplits(model)
     try await compareDebts(model)
+    try await compareClaims(model)
     try await compareTimers(model)
   }
 
@@ -286,6 +284,30 @@ extension EngineSubject {
         guard case .success(let fee) = fee, fee.units == model.fee(on: units) else {
           throw Mismatch("the fee on \(units) is \(fee), not \(model.fee(on: units))")
         }
+      }
+    }
+  }
+
+  /// What was refunded of each payment, and how its newest dispute stands.
+  private func compareStandings(_ model: NaiveLedger) async throws {
+    let standings = try await engine.standings(of: model.paid.map(\.number))
+    let newest = model.paid.indices.map { place in
+      model.disputes.last { $0.paid == place }.map { dispute in
+        Disputes.Standing(dispute: dispute.number, status: dispute.status)
+      }
+    }
+    let expected = zip(model.paid, newest).map { paid, dispute in
+      PaymentStanding(refunded: Amount(units: paid.refunded), dispute: dispute)
+    }
+    guard standings == expected else { throw Mismatch("\(standings) is not \(expected)") }
+    for status in [nil] + Disputes.Status.allCases.map(Optional.some) {
+      let all = newest.compactMap { $0 }.filter { dispute in
+        status.map { $0 == dispute.status } ?? !dispute.status.isEnd
+      }
+      let expected = all.sorted { $0.dispute > $1.dispute }
+      let found = try await engine.disputes(in: status, before: nil, limit: 5, perLook: 7)
+      guard found == Array(expected.prefix(5)) else {
+        throw Mismatch("\(found) are listed, not \(expected)")
       }
     }
   }
@@ -342,6 +364,25 @@ extension EngineSubject {
     }
     let pieces = open.sorted { $0.slot < $1.slot }.map(\.evidenceCounts)
     guard evidence == pieces else { throw Mismatch("\(evidence) pieces, not \(pieces)") }
+  }
+
+  /// What each unfinished dispute holds and is owed of each receiver; of a payee's nothing.
+  private func compareClaims(_ model: NaiveLedger) async throws {
+    for dispute in model.disputes.suffix(40) {
+      guard
+        case .dispute(.opened(let opening)) = model.log[Int(dispute.number.rawValue) - 1].event
+      else { preconditionFailure("a dispute is opened by its event") }
+      let claims = try await engine.claims(of: opening).map { claim in
+        [claim.held.units, claim.receivable.units, claim.uncovered.units]
+      }
+      var expected: [[Int128]] = []
+      for index in model.paid[dispute.paid].parts.indices where dispute.ending == nil {
+        let owed = model.owed(dispute.number, claim: index)
+        let held = dispute.claims.isEmpty ? 0 : dispute.claims[index].held
+        expected.append([held, owed.receivable, owed.uncovered])
+      }
+      guard claims == expected else { throw Mismatch("\(claims) is claimed, not \(expected)") }
+    }
   }
 
   /// Each agent's wallets, the newest first.

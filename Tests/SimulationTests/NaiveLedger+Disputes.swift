@@ -24,6 +24,15 @@ extension NaiveLedger {
     var ending: Ending?
     /// Whether something of it was set aside for a payee who had closed his wallet.
     var isBackAside = false
+
+    var status: Disputes.Status {
+      switch ending {
+      case nil: isReviewed ? .underReview : .open
+      case .withdrawn: .withdrawn
+      case .denied: .resolvedDenied
+      case .refunded: .resolvedRefunded
+      }
+    }
   }
 
   /// What is claimed of one receiver.

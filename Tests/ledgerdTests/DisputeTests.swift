@@ -66,6 +66,9 @@ import Testing
         #expect(try await scene.available(payee) == bob)
         let seen = try await scene.get("/v1/disputes/\(id)", key: payee.key)
         #expect(seen["status"] == "resolved_\(outcome)" && seen["held_text"] == "0")
+        let disputed = try await scene.get("/v1/payments/\(payment)", key: payee.key)
+        #expect(disputed["dispute_id"] == id)
+        #expect(disputed["dispute_status"] == "resolved_\(outcome)")
         #expect(seen["ended_at"] == resolved["created_at"])
         let twice = try await Self.open(scene, payment, key: payer.key)
         #expect(twice.status == 409 && twice["code"] == "DUPLICATE_DISPUTE")
@@ -86,6 +89,29 @@ import Testing
       #expect(try await scene.available(bob) == "0.00")
       #expect(try await scene.pay(ann, bob.wallet, "5").status == 201)
       #expect(try await scene.available(bob) == "3.976")
+    }
+  }
+
+  @Test func `a payment names its newest dispute, to its parties`() async throws {
+    try await Scene.run { scene in
+      let (ann, bob, payment) = try await Self.paid(scene)
+      let eve = try await scene.agent("eve", of: "evil")
+      let path = "/v1/payments/\(payment)"
+      #expect(try await scene.get(path, key: ann.key)["dispute_id"] == nil)
+      let first = try #require(try await Self.open(scene, payment, key: bob.key)["id"])
+      for key in [ann.key, bob.key, try scene.operatorKey] {
+        let seen = try await scene.get(path, key: key)
+        #expect(seen["dispute_id"] == first && seen["dispute_status"] == "open")
+      }
+      #expect(try await scene.get(path, key: eve.key).status == 404)
+      _ = try await Self.step(scene, first, "withdraw", key: bob.key)
+      #expect(try await scene.get(path, key: ann.key)["dispute_status"] == "withdrawn")
+      let second = try #require(try await Self.open(scene, payment, key: ann.key)["id"])
+      _ = try await Self.step(scene, second, "review", key: scene.operatorKey)
+      let listed = try await scene.get("/v1/payments", key: bob.key).list("payments")
+      #expect(listed.map { $0["dispute_id"] } == [second])
+      #expect(listed.map { $0["dispute_status"] } == ["under_review"])
+      #expect(listed.map { $0["status"] } == ["completed"])
     }
   }
 
@@ -163,6 +189,10 @@ import Testing
         #expect(ids(list) == expected, "\(status)")
       }
       #expect(ids(try await scene.get("/v1/disputes", key: operatorKey)) == [first])
+      for (status, expected) in [("under_review", [first]), ("withdrawn", [second]), ("open", [])] {
+        let list = try await scene.get("/v1/disputes?status=\(status)", key: operatorKey)
+        #expect(ids(list) == expected, "\(status)")
+      }
       #expect(try await scene.get("/v1/disputes/\(first)", key: eve.key).status == 404)
       #expect(try await scene.get("/v1/disputes?status=lost", key: ann.key).status == 400)
     }

@@ -158,13 +158,6 @@ extension Engine {
   /// Has what is due by now be recorded, as before every command.
   public func fireDueTimers() async throws(LedgerFailure) { try await read { _ in } }
 
-  /// What was refunded of each of these payments so far; zero where nothing was. O(payments).
-  public func refunded(
-    of payments: [EventNumber]
-  ) async throws(LedgerFailure) -> [Amount] {
-    try await read { ledger in payments.map { ledger.refunds.refunded(of: $0).amount } }
-  }
-
   /// The receivers of these payments, in the order of each; none of one that is not split. One look
   /// at the state, however many there are.
   public func receivers(
@@ -185,20 +178,6 @@ extension Engine {
     guard case .split? = try event(payment)?.event.payment?.payee else { return [] }
     let body = try body(of: payment)
     return Splits.Part.all(body.span)
-  }
-
-  /// The disputes that are not decided, newest first, at most `limit`; only those opened before
-  /// `before`, where that is given. O(unfinished disputes).
-  public func unfinishedDisputes(
-    before: EventNumber?, limit: Int
-  ) async throws(LedgerFailure) -> [EventNumber] {
-    try await read { ledger in
-      var found: [EventNumber] = []
-      ledger.disputes.rows.walk { _, row in
-        if before == nil || row.made < before ?? .none { found.append(row.made) }
-      }
-      return Array(found.sorted(by: >).prefix(limit))
-    }
   }
 
   /// Everything that is paused now.

@@ -29,8 +29,8 @@ enum DisputeRoutes {
     "status", Disputes.Status.allCases.map(\.word), "Only those that are so now.")
   static let walletId = Field.id(
     "wallet_id", .wallet,
-    "Whose disputes; the agent's own wallet where it is not said, for an operator all that are "
-      + "not decided.")
+    "Whose disputes; the agent's own wallet where it is not said, for an operator all: those that "
+      + "are not decided, or of each payment the newest where that is in the status that is said.")
 
   /// The most bytes of one piece of evidence; a request is a little longer.
   static let contentByteCountMax = 48_000
@@ -198,16 +198,18 @@ enum DisputeRoutes {
   private static func list(_ call: Call) async throws(Problem) -> Answer {
     let backend = call.backend
     let limit = call[PaymentRoutes.limit] ?? 20
+    let wanted = Disputes.Status.allCases.first { $0.word == call[status] }
     let (found, next): ([Recorded], EventNumber?)
     if call[walletId] == nil, call.holder.actor.isStaff {
       let start = try PaymentRoutes.start(call)
       (found, next) = try await backend.read { () throws(LedgerFailure) in
-        let numbers = try await backend.engine.unfinishedDisputes(before: start, limit: limit + 1)
+        let disputes = try await backend.engine.disputes(
+          in: wanted, before: start, limit: limit + 1)
         var found: [Recorded] = []
-        for number in numbers.prefix(limit) {
-          if let event = try backend.engine.event(number) { found.append(event) }
+        for dispute in disputes.prefix(limit) {
+          if let event = try backend.engine.event(dispute.dispute) { found.append(event) }
         }
-        return (found, numbers.count > limit ? found.last?.number : nil)
+        return (found, disputes.count > limit ? found.last?.number : nil)
       }
     } else {
       let wallet = try await PaymentRoutes.wallet(of: call, walletId)
@@ -222,7 +224,7 @@ enum DisputeRoutes {
       let id = backend.ids.text(.dispute, event.number.rawValue)
       let view = try await backend.view(
         opened: try await backend.dispute(id, seenBy: call.holder))
-      if let wanted = call[status], view.status.word != wanted { continue }
+      if let wanted, view.status != wanted { continue }
       rows.append(view.json(backend.ids))
     }
     var members = Members()
@@ -357,35 +359,6 @@ extension Event {
     case .dispute(.opened), .dispute(.evidenceSubmitted), .genesis, .refusal, .identity, .wallet,
       .payment, .fee, .reservation, .refund, .pause, .receivable:
       nil
-    }
-  }
-}
-
-extension Disputes.Status {
-  /// As answers say it. Public and stable.
-  var word: String {
-    switch self {
-    case .open: "open"
-    case .underReview: "under_review"
-    case .resolvedRefunded: "resolved_refunded"
-    case .resolvedDenied: "resolved_denied"
-    case .withdrawn: "withdrawn"
-    }
-  }
-
-  fileprivate var isEnd: Bool { Disputes.Step.allCases.allSatisfy { after($0) == nil } }
-}
-
-extension Disputes.Reason {
-  /// As requests and answers say it. Public and stable.
-  var word: String {
-    switch self {
-    case .serviceNotDelivered: "service_not_delivered"
-    case .incorrectAmount: "incorrect_amount"
-    case .duplicate: "duplicate"
-    case .unauthorized: "unauthorized"
-    case .qualityIssue: "quality_issue"
-    case .other: "other"
     }
   }
 }

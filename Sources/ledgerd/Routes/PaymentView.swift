@@ -1,4 +1,5 @@
 import LedgerCore
+import Projections
 
 /// A payment as it is answered.
 struct PaymentView: Sendable {
@@ -14,6 +15,8 @@ struct PaymentView: Sendable {
   private let reservation: EventNumber?
   /// What of it was refunded so far.
   var refunded = Amount.zero
+  /// Its newest dispute, if it was disputed.
+  var dispute: Disputes.Standing?
 
   /// The event is that of this payment.
   init(
@@ -56,6 +59,11 @@ struct PaymentView: Sendable {
       Property(
         "reservation_id", .id(.reservation), isRequired: false,
         "What it was captured from, if it was."),
+      Property(
+        "dispute_id", .id(.dispute), isRequired: false, "Its newest dispute, if it was disputed."),
+      Property(
+        "dispute_status", .choice(Disputes.Status.allCases.map(\.word)), isRequired: false,
+        "How far that dispute is."),
       Property("created_at", .time, "When it was recorded."),
     ] + Property.amount("amount", "What it is of.")
     + Property.amount("fee", "What the payer paid on top, or what was taken from the payee.")
@@ -90,6 +98,10 @@ struct PaymentView: Sendable {
     }
     members.string("description", description)
     if let reservation { members.id("reservation_id", .reservation, reservation.rawValue, ids) }
+    if let dispute {
+      members.id("dispute_id", .dispute, dispute.dispute.rawValue, ids)
+      members.string("dispute_status", dispute.status.word)
+    }
     members.time("created_at", header.time)
   }
 }
@@ -119,12 +131,12 @@ extension Backend {
     of events: [Recorded], seenBy principal: Principal
   ) async throws(Problem) -> [PaymentView] {
     let numbers = events.map(\.number)
-    let (refunded, receivers) = try await read { () throws(LedgerFailure) in
-      let refunded = try await engine.refunded(of: numbers)
+    let (standings, receivers) = try await read { () throws(LedgerFailure) in
+      let standings = try await engine.standings(of: numbers)
       let hasSplit = events.contains { event in
         if case .split? = event.event.payment?.payee { true } else { false }
       }
-      return (refunded, hasSplit ? try await engine.receivers(of: numbers) : [])
+      return (standings, hasSplit ? try await engine.receivers(of: numbers) : [])
     }
     var views: [PaymentView] = []
     for (index, event) in events.enumerated() {
@@ -140,7 +152,9 @@ extension Backend {
         event, payment, asset: try await assets.asset(payment.asset), label: texts.label,
         parts: try await parts(seen), description: texts.description)
       // Of one look at the state, so that they add up.
-      view.refunded = all.isEmpty ? refunded[index] : all.map(\.refunded).reduce(.zero, +)
+      view.refunded =
+        all.isEmpty ? standings[index].refunded : all.map(\.refunded).reduce(.zero, +)
+      view.dispute = standings[index].dispute
       views.append(view)
     }
     return views

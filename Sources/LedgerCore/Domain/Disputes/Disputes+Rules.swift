@@ -99,7 +99,7 @@ extension Disputes {
     _ payment: EventNumber, mayBeDisputedBy party: Party, _ ledger: borrowing Ledger
   ) throws(Refusal) {
     guard let history = ledger.disputes.history(of: payment) else { return }
-    guard !history.slot.isSome, history.facts & (State.resolved | State.withdrew(party)) == 0
+    guard !history.slot.isSome, history.facts & State.bars(party) == 0
     else { throw Refusal(.duplicateDispute, about: history.dispute) }
   }
 
@@ -202,11 +202,7 @@ extension Disputes {
     var held = Amount.zero
     var slot = row.claimsNothing ? .none : row.first
     while slot.isSome {
-      let claimRow = ledger.disputes.claims[slot]
-      let owed = ledger.receivables.owed(claimRow.debt, for: slot)
-      var claim = Claim(
-        held: Amount(units: claimRow.held), receivable: owed.receivable,
-        uncovered: owed.uncovered, payee: claimRow.owner, suspense: .none)
+      var claim = ledger.claim(slot)
       if isLost {
         try Payments.checkRoom(for: claim.held, of: claim.payee, ledger)
         if case .wallet(let number) = claim.payee {
@@ -216,7 +212,7 @@ extension Disputes {
       }
       claim.append(to: &decision.body)
       held += claim.held
-      slot = claimRow.next
+      slot = ledger.disputes.claims[slot].next
     }
     return End(
       held: held, payment: opening.payment, dispute: row.made, payer: opening.payer,
@@ -265,8 +261,8 @@ extension Disputes {
     case .withdrawn(let end):
       let party: Party = ledger.disputes.rows[end.slot].party == 1 ? .payer : .payee
       ledger.endDispute(end, State.withdrew(party), isLost: true, body: body)
-    case .denied(let end): ledger.endDispute(end, State.resolved, isLost: true, body: body)
-    case .refunded(let end): ledger.endDispute(end, State.resolved, isLost: false, body: body)
+    case .denied(let end): ledger.endDispute(end, State.denied, isLost: true, body: body)
+    case .refunded(let end): ledger.endDispute(end, State.refunded, isLost: false, body: body)
     }
   }
 
@@ -302,8 +298,12 @@ extension Disputes {
 }
 
 extension Disputes.State {
-  static let resolved: UInt64 = 1
+  static let refunded: UInt64 = 1
+  static let denied: UInt64 = 8
   static func withdrew(_ party: Disputes.Party) -> UInt64 { party == .payer ? 2 : 4 }
+
+  /// What of the past bars another dispute by this party (E-08).
+  static func bars(_ party: Disputes.Party) -> UInt64 { refunded | denied | withdrew(party) }
 }
 
 extension Disputes.State.ClaimRow {
@@ -319,6 +319,15 @@ extension Disputes.State.ClaimRow {
 }
 
 extension Ledger {
+  /// What a claim of an unfinished dispute is now.
+  func claim(_ slot: ClaimSlot) -> Disputes.Claim {
+    let row = disputes.claims[slot]
+    let owed = receivables.owed(row.debt, for: slot)
+    return Disputes.Claim(
+      held: Amount(units: row.held), receivable: owed.receivable, uncovered: owed.uncovered,
+      payee: row.owner, suspense: .none)
+  }
+
   fileprivate mutating func openDispute(_ opening: Disputes.Opening, body: Span<UInt8>) {
     disputes.open(opening)
     for index in 0..<Disputes.Claim.count(body) {

@@ -84,6 +84,17 @@ public enum Disputes {
         nil
       }
     }
+
+    /// Whether nothing can be done to it any more.
+    public var isEnd: Bool { Step.allCases.allSatisfy { after($0) == nil } }
+  }
+
+  /// How a dispute stands.
+  public struct Standing: Hashable, Sendable {
+    /// The event that opened it.
+    public var dispute: EventNumber
+    /// How far it is.
+    public var status: Status
   }
 
   /// What can be done to a dispute.
@@ -257,7 +268,8 @@ public enum Disputes {
       var dispute: EventNumber
       /// Its row while it is unfinished; else none.
       var slot: DisputeSlot
-      /// Bit 0: one was resolved. Bit 1: the payer withdrew one. Bit 2: the payee did.
+      /// Bit 0: one was refunded. Bit 1: the payer withdrew one. Bit 2: the payee did. Bit 3: one
+      /// was denied.
       var facts: UInt64 = 0
     }
 
@@ -292,6 +304,28 @@ public enum Disputes {
     func history(of payment: EventNumber) -> History? {
       let row = Number<Histories>(historyByPayment.find(UInt128(payment.rawValue)))
       return row.isSome ? histories[row] : nil
+    }
+
+    /// How far the newest dispute of a payment is.
+    func standing(_ history: History) -> Standing {
+      var status = Status.withdrawn
+      if history.slot.isSome {
+        status = rows[history.slot].status
+      } else if history.facts & Self.refunded != 0 {
+        status = .resolvedRefunded
+      } else if history.facts & Self.denied != 0 {
+        status = .resolvedDenied
+      }
+      return Standing(dispute: history.dispute, status: status)
+    }
+
+    /// Hands those payments that were disputed to `body` that have these places, from 0, in the
+    /// order of their first disputes; answers whether there are none behind them.
+    func walkHistories(_ places: Range<Int>, _ body: (History) -> Void) -> Bool {
+      for place in places.prefix(max(histories.count - places.lowerBound, 0)) {
+        body(histories[Number(UInt64(place + 1))])
+      }
+      return histories.count <= places.upperBound
     }
 
     /// Takes a row for a dispute that begins.
