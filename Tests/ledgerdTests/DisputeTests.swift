@@ -65,7 +65,7 @@ import Testing
         #expect(try await scene.available(payer) == ann)
         #expect(try await scene.available(payee) == bob)
         let seen = try await scene.get("/v1/disputes/\(id)", key: payee.key)
-        #expect(seen["status"] == "resolved_\(outcome)" && seen["held_text"] == "0")
+        #expect(seen["status"] == "resolved_\(outcome)" && seen["held_text"] == nil)
         let disputed = try await scene.get("/v1/payments/\(payment)", key: payee.key)
         #expect(disputed["dispute_id"] == id)
         #expect(disputed["dispute_status"] == "resolved_\(outcome)")
@@ -84,11 +84,52 @@ import Testing
       let opened = try await Self.open(scene, payment, key: ann.key)
       let path = "/v1/disputes/\(opened["id"] ?? "")"
       #expect(try await scene.available(bob) == "0.00")
-      #expect(try await scene.get(path, key: ann.key)["held_text"] == "10")
+      // The payer does not learn how much of it was there.
+      let payers = try await scene.get(path, key: ann.key)
+      #expect(payers["amount_text"] == "10" && payers["held_text"] == nil)
+      for key in [bob.key, try scene.operatorKey] {
+        let seen = try await scene.get(path, key: key)
+        #expect(seen["held_text"] == "10" && seen["receivable_text"] == "6.024")
+        #expect(seen["uncovered_text"] == "0")
+      }
       #expect(try await scene.pay(ann, bob.wallet, "5").status == 201)
       #expect(try await scene.available(bob) == "0.00")
       #expect(try await scene.pay(ann, bob.wallet, "5").status == 201)
       #expect(try await scene.available(bob) == "3.976")
+    }
+  }
+
+  @Test func `each receiver of a split sees what is claimed of him`() async throws {
+    try await Scene.run { scene in
+      let ann = try await scene.payer("ann")
+      let (bob, eve) = (try await scene.agent("bob"), try await scene.agent("eve", of: "evil"))
+      let paid = try await scene.post(
+        "/v1/payments",
+        #"{"from_wallet_id":"\#(ann.wallet)","amount":10,"split":["#
+          + #"{"to_wallet_id":"\#(bob.wallet)","share":7},"#
+          + #"{"to_wallet_id":"\#(eve.wallet)","share":3}]}"#, key: ann.key)
+      #expect(try await scene.pay(eve, ann.wallet, "2").status == 201)
+      let payment = try #require(paid["id"])
+      let opened = try await Self.open(scene, payment, key: ann.key)
+      let path = "/v1/disputes/\(opened["id"] ?? "")"
+      let rows: [(String, [String?])] = [
+        (ann.key, [nil, nil, nil]), (bob.key, ["7", "0", "0"]), (eve.key, ["3", "2.008", "0"]),
+        (try scene.operatorKey, ["10", "2.008", "0"]),
+      ]
+      let names = ["held_text", "receivable_text", "uncovered_text"]
+      for (key, expected) in rows {
+        let seen = try await scene.get(path, key: key)
+        #expect(names.map { seen[$0] } == expected && seen["amount_text"] == "10")
+        let listed = try await scene.get(
+          "/v1/disputes" + (key == rows[3].0 ? "?status=open" : ""), key: key
+        ).list("disputes")
+        #expect(listed.map { list in names.map { list[$0] } } == [expected])
+      }
+      let id = try #require(opened["id"])
+      #expect(try await Self.step(scene, id, "withdraw", key: ann.key).status == 200)
+      for (key, _) in rows {
+        #expect(try await scene.get(path, key: key)["held_text"] == nil)
+      }
     }
   }
 

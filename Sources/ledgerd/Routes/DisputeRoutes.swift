@@ -191,7 +191,7 @@ enum DisputeRoutes {
     guard let asset else { preconditionFailure("a payment has an asset") }
     let view = DisputeView(
       Backend.Opened(event: event, opening: opening), [], asset: asset,
-      description: call[description], held: nil)
+      description: call[description], claims: [])
     return Answer(view.json(backend.ids), isReplay: isReplay)
   }
 
@@ -294,17 +294,18 @@ struct DisputeView: Sendable {
   private let steps: [Recorded]
   private let asset: Asset
   private let description: String?
-  /// What its hold has now, where that is known.
-  private let held: Amount?
+  /// What it claims now, as far as whoever asks may see it.
+  private let claims: [Disputes.Claim]
 
   init(
-    _ opened: Backend.Opened, _ steps: [Recorded], asset: Asset, description: String?, held: Amount?
+    _ opened: Backend.Opened, _ steps: [Recorded], asset: Asset, description: String?,
+    claims: [Disputes.Claim]
   ) {
     self.opened = opened
     self.steps = steps
     self.asset = asset
     self.description = description
-    self.held = held
+    self.claims = claims
   }
 
   /// What it is now.
@@ -316,7 +317,7 @@ struct DisputeView: Sendable {
       Property("status", .choice(Disputes.Status.allCases.map(\.word)), "How far it is."),
       Property("payment_id", .id(.payment), "What is disputed."),
       Property("reason", .choice(Disputes.Reason.allCases.map(\.word)), "What is wrong."),
-      Property("opened_by", .choice(["payer", "payee"]), "Who says so."),
+      Property("opened_by", .choice(Disputes.Party.allCases.map(\.word)), "Who says so."),
       Property("currency", .currency, "Of all its amounts."),
       Property(
         "description", .text(bytes: 0...4_000, lines: true), isRequired: false,
@@ -326,8 +327,14 @@ struct DisputeView: Sendable {
     ] + Property.amount("amount", "What is disputed: all that was not refunded before.")
     + Property.amount(
       "held", isRequired: false,
-      "What is held of it now; the rest comes from what the payee is "
-        + "paid next. Not in the answer to opening it, nor for one receiver of several.")
+      "What is held of it now. Until it is decided, for operators, and for a receiver of what he "
+        + "got: the payer does not learn what others have. Not in the answer to opening it.")
+    + Property.amount(
+      "receivable", isRequired: false,
+      "What of that the platform advanced, and comes from what the receiver is paid next. As held.")
+    + Property.amount(
+      "uncovered", isRequired: false,
+      "What is not held, and comes from what the receiver is paid next. As held.")
 
   func json(_ ids: TextIds) -> JSONValue {
     var members = Members()
@@ -335,9 +342,14 @@ struct DisputeView: Sendable {
     members.string("status", status.word)
     members.id("payment_id", .payment, opened.opening.payment.rawValue, ids)
     members.string("reason", opened.opening.reason.word)
-    members.string("opened_by", opened.opening.party == .payer ? "payer" : "payee")
+    members.string("opened_by", opened.opening.party.word)
     members.amount("amount", opened.opening.principal, of: asset)
-    if let held { members.amount("held", held, of: asset) }
+    // What is claimed is known before the status: it may have ended since.
+    if !claims.isEmpty, !status.isEnd {
+      members.amount("held", claims.map(\.held).reduce(.zero, +), of: asset)
+      members.amount("receivable", claims.map(\.receivable).reduce(.zero, +), of: asset)
+      members.amount("uncovered", claims.map(\.uncovered).reduce(.zero, +), of: asset)
+    }
     members.string("currency", asset.code.description)
     members.string("description", description)
     members.time("created_at", opened.event.header.time)
@@ -389,9 +401,8 @@ extension Backend {
   struct Opened: Sendable {
     var event: Recorded
     var opening: Disputes.Opening
-    /// Whether whoever asks may see what is held: the payer, staff, and a payee who is the only
-    /// one.
-    var showsHold = true
+    /// The receivers of whom whoever asks may see what is claimed; all, where this is nil.
+    var seen: [Payments.Payee]? = []
   }
 
   /// The dispute of this text id, if whoever asks is a party to its payment, or staff.
@@ -406,19 +417,26 @@ extension Backend {
       (try engine.event(number), try engine.body(of: number))
     }
     guard let event, case .dispute(.opened(let opening)) = event.event else { throw notFound }
-    let wallets = Disputes.Claim.all(body.span).compactMap { claim -> WalletNumber? in
-      if case .wallet(let number) = claim.payee { number } else { nil }
+    if principal.actor.isStaff { return Opened(event: event, opening: opening, seen: nil) }
+    var own: [Payments.Payee] = []
+    for claim in Disputes.Claim.all(body.span) {
+      if try await isParty(principal, claim.payee.wallets) { own.append(claim.payee) }
     }
-    guard try await isParty(principal, [opening.payer] + wallets) else { throw notFound }
-    let isPayers = try await isParty(principal, [opening.payer])
-    return Opened(
-      event: event, opening: opening,
-      showsHold: isPayers || Disputes.Claim.count(body.span) == 1)
+    if own.isEmpty {
+      guard try await isParty(principal, [opening.payer]) else { throw notFound }
+    }
+    return Opened(event: event, opening: opening, seen: own)
   }
 
-  /// A dispute with what became of it, its description and what it holds.
+  /// A dispute with what became of it, its description, and what whoever asks may see of it.
   func view(opened: Opened) async throws(Problem) -> DisputeView {
     let number = opened.event.number
+    var claims: [Disputes.Claim] = []
+    if opened.seen?.isEmpty != true {
+      claims = try await read { () throws(LedgerFailure) in
+        try await engine.claims(of: opened.opening)
+      }.filter { opened.seen?.contains($0.payee) ?? true }
+    }
     var steps: [Recorded] = []
     var before: EventNumber?
     repeat {
@@ -429,12 +447,9 @@ extension Backend {
       steps += page.events.filter { $0.event.disputeStatus != nil }
       before = page.next
     } while before != nil
-    let held = try await view { () throws(ProjectionFailure) in
-      try await projections.balance(of: .disputeHold(number), in: opened.opening.asset)
-    }
     let text = try await read { () throws(LedgerFailure) in try engine.text(of: number)?.first }
     return DisputeView(
       opened, steps.reversed(), asset: try await assets.asset(opened.opening.asset),
-      description: text, held: opened.showsHold ? held : nil)
+      description: text, claims: claims)
   }
 }
