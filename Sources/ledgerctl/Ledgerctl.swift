@@ -12,8 +12,7 @@ struct Ledgerctl: AsyncParsableCommand {
       """,
     subcommands: [
       Init.self, Seed.self, Status.self, Verify.self, Replay.self, Inspect.self,
-      Balance.self, History.self, Tail.self, BackUp.self, Restore.self, SnapshotCommand.self,
-      AcceptClock.self,
-      Bench.self,
+      Balance.self, History.self, DisputeList.self, Tail.self, BackUp.self, Restore.self,
+      SnapshotCommand.self, AcceptClock.self, Bench.self,
     ])
 }

@@ -79,6 +79,13 @@ final class OpenedLedger: Source {
     return HistoryPage(events: try await views(page.events), next: page.next?.rawValue)
   }
 
+  func disputes(
+    in status: Disputes.Status?, before: UInt64?, limit: Int
+  ) async throws -> [DisputeWords] {
+    try await engine.disputeWords(
+      in: status, before: before.map { EventNumber($0) }, limit: limit)
+  }
+
   func backup(to directory: String) async throws -> BackupView {
     let progress = Progress("backup", total: Int(engine.head.rawValue))
     defer { progress.finish() }

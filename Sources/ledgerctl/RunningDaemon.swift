@@ -1,7 +1,9 @@
 import AsyncHTTPClient
 import Foundation
+import LedgerCore
 import NIOCore
 import NIOHTTP1
+import Projections
 
 /// Answers from the `ledgerd` that has the ledger open, through the Unix socket in its directory
 /// (`design.md` 4.12).
@@ -68,6 +70,18 @@ final class RunningDaemon: Source {
   func history(of wallet: String, before: UInt64?, limit: Int) async throws -> HistoryPage? {
     let start = before.map { "&before=\(min($0, UInt64(Int.max)))" } ?? ""
     return try await ask("wallets/\(escaped(wallet))/history?limit=\(limit)\(start)")
+  }
+
+  func disputes(
+    in status: Disputes.Status?, before: UInt64?, limit: Int
+  ) async throws -> [DisputeWords] {
+    var path = "disputes?limit=\(limit)"
+    if let status { path += "&status=\(status.word)" }
+    if let before { path += "&before=\(min(before, UInt64(Int.max)))" }
+    guard let list: [String: [DisputeWords]] = try await ask(path),
+      let disputes = list["disputes"]
+    else { throw mute }
+    return disputes
   }
 
   func backup(to directory: String) async throws -> BackupView {

@@ -119,6 +119,42 @@ struct Seed: LedgerCommand {
       registering: isSplit ? ["", label] : isExternal ? [label] : [],
       body: isSplit ? Splits.Share.body(shares) : [])
     // A wallet may have run dry: a refusal belongs into a believable ledger.
-    _ = try await engine.submit(request)
+    guard case .done(let paid, _) = try await engine.submit(request), index % 20 == 10
+    else { return }
+    try await dispute(paid.number, .agent(members[from].agent), index / 20, engine)
+  }
+
+  /// Now and then a payer is not content; what becomes of it takes turns.
+  private func dispute(
+    _ payment: EventNumber, _ payer: Actor, _ turn: Int, _ engine: Engine
+  ) async throws {
+    let open = Disputes.Command.open(payment, reason: .serviceNotDelivered, within: 86_400)
+    let request = try engine.preparation.request(
+      .dispute(open), by: payer, key: nil, text: ["nothing came"])
+    // What a label was paid may be disputed already.
+    guard case .done(let opened, _) = try await engine.submit(request) else { return }
+    let dispute = opened.number
+    let turns: [[(Disputes.Command, Actor)]] = [
+      [], [(.review(dispute), .administrator)],
+      [
+        (.submitEvidence(dispute, .logExcerpt), payer), (.review(dispute), .administrator),
+        (.resolve(dispute, .refunded), .administrator),
+      ],
+      [(.review(dispute), .administrator), (.resolve(dispute, .denied), .administrator)],
+      [(.withdraw(dispute), payer)],
+    ]
+    for (command, actor) in turns[turn % turns.count] {
+      _ = try await engine.submit(
+        try engine.preparation.request(
+          .dispute(command), by: actor, key: nil, text: Self.text(beside: command)))
+    }
+  }
+
+  private static func text(beside command: Disputes.Command) -> [String] {
+    switch command {
+    case .submitEvidence: ["connect to the service timed out, 3 times"]
+    case .resolve: ["as the log says"]
+    case .open, .withdraw, .review: []
+    }
   }
 }

@@ -18,6 +18,11 @@ protocol Source: Sendable {
   /// The newest events of a wallet before one, newest first, at most ``Pages/eventCountMax``. Nil
   /// where there is no such wallet.
   func history(of wallet: String, before: UInt64?, limit: Int) async throws -> HistoryPage?
+  /// The newest disputes before an event, newest first, at most ``Pages/eventCountMax``: those in a
+  /// status, or that are not decided where none is said.
+  func disputes(
+    in status: Disputes.Status?, before: UInt64?, limit: Int
+  ) async throws -> [DisputeWords]
   /// Writes a backup to an absolute path that is not there yet.
   func backup(to directory: String) async throws -> BackupView
   func snapshots() async throws -> [SnapshotView]

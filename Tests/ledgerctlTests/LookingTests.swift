@@ -39,7 +39,9 @@ import Testing
       ["history", "2", "--before", "\(number)", "--limit", "3"],
       ["history", "--before", "5", "--limit", "10000"], ["inspect", "1"],
       ["inspect", "\(number)"], ["inspect", "\(split)"], ["inspect", wallet], ["tail"],
-      ["tail", "-n", "10000"], ["status"],
+      ["tail", "-n", "10000"], ["status"], ["disputes"], ["disputes", "--limit", "1"],
+      ["disputes", "--status", "under_review"], ["disputes", "--status", "resolved_refunded"],
+      ["disputes", "--before", "9"],
     ]
     return looks + looks.map { $0 + ["--json"] }
   }
@@ -67,6 +69,34 @@ import Testing
       }
       let text = try bed.ledgerctl("inspect", "\(number)").output
       #expect(text.contains(receivers[0]) && text.contains(receivers[1]))
+    }
+  }
+
+  @Test func `disputes are listed by status, the newest first`() async throws {
+    try await Bed.run { bed in
+      try bed.seed()
+      let list = { (arguments: String...) in
+        try bed.ledgerctl(["disputes", "--json"] + arguments).json as? [[String: Any]] ?? []
+      }
+      let undecided = try list()
+      #expect(undecided.map { $0["status"] as? String } == ["under_review", "open"])
+      #expect(try list("--status", "open").count == 1)
+      #expect(try list("--status", "withdrawn").isEmpty)
+      let ended = try #require(try list("--status", "resolved_refunded").first)
+      #expect(ended["held"] == nil && ended["opened_by"] as? String == "payer")
+      let newest = try #require(undecided.first)
+      let event = try #require(newest["event"] as? Int)
+      #expect(newest["held"] as? String == newest["amount"] as? String)
+      #expect(newest["receivable"] is String && newest["uncovered"] as? String == "0.00")
+      let older = try list("--before", "\(event)")
+      #expect(older.map { $0["event"] as? Int } == [undecided[1]["event"] as? Int])
+      #expect(try list("--limit", "1").map { $0["event"] as? Int } == [event])
+      let id = try #require(newest["dispute"] as? String)
+      #expect(try bed.ledgerctl("inspect", id).output.contains("dispute.opened"))
+      let table = try bed.ledgerctl("disputes").output.split(separator: "\n")
+      #expect(table.count == 3 && table[0].hasPrefix("dispute ") && table[1].hasPrefix(id))
+      let wrong = try bed.ledgerctl("disputes", "--status", "lost")
+      #expect(wrong.code == 64 && wrong.errors.contains("under_review"))
     }
   }
 

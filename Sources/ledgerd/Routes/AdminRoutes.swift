@@ -15,16 +15,21 @@ enum AdminRoutes {
   static let before = Field.whole("before", 1...Int.max, "Only events before this one.")
   static let limit = Field.whole("limit", 1...1_000, "At most so many; 100 where it is not said.")
 
+  static let status = Field.choice(
+    "status", Disputes.Status.allCases.map(\.word),
+    "Only disputes in this status, of each payment the newest; those that are not decided where "
+      + "it is not said.")
+
   static let directory: Field<String> = Field.text(
     "directory", bytes: 1...4_096, "Where the backup goes: an absolute path that is not there yet."
   ).required()
 
   static let all = [
-    status, findWallet, balance, history, events, findEvent, backup, acceptClock,
+    ledgerStatus, findWallet, balance, history, events, findEvent, disputes, backup, acceptClock,
     SnapshotRoutes.list, SnapshotRoutes.create, SnapshotRoutes.prune,
   ]
 
-  static let status = Route(
+  static let ledgerStatus = Route(
     method: .get, path: "/admin/status", name: "adminStatus",
     summary: "Says how far the ledger is.", who: .administrator,
     answer: [
@@ -93,6 +98,29 @@ enum AdminRoutes {
     parameters: [event],
     answer: EventView.properties + [EventView.postings],
     errors: [.eventNotFound], handle: { call throws(Problem) in try await findEvent(call) })
+
+  static let disputes = Route(
+    method: .get, path: "/admin/disputes", name: "adminDisputes",
+    summary: "Disputes, newest first.", who: .administrator, query: [status, before, limit],
+    answer: [
+      Property(
+        "disputes",
+        .list([
+          Property("event", .whole(1...Int.max), "The event that opened it."),
+          Property("dispute", .id(.dispute), "Its text id."),
+          Property("payment", .id(.payment), "What is disputed."),
+          Property("status", .choice(Disputes.Status.allCases.map(\.word)), "How far it is."),
+          Property("reason", .choice(Disputes.Reason.allCases.map(\.word)), "What is wrong."),
+          Property("opened_by", .choice(Disputes.Party.allCases.map(\.word)), "Who says so."),
+          Property("created_at", .time, "When it was opened."),
+          Property("amount", .decimal, "What is disputed."),
+          Property("held", .decimal, isRequired: false, "What is held; absent once it ended."),
+          Property("receivable", .decimal, isRequired: false, "What of that was advanced."),
+          Property("uncovered", .decimal, isRequired: false, "What is owed and not held."),
+          Property("asset", .currency, "Of its amounts."),
+        ]), "The page.")
+    ],
+    handle: { call throws(Problem) in try await disputes(call) })
 
   static let backup = Route(
     method: .post, path: "/admin/backup", name: "adminBackup",
@@ -255,6 +283,35 @@ enum AdminRoutes {
     }
     let view = try await view(found, try await words(call.backend), call.backend)
     return Answer(view.jsonWithPostings)
+  }
+
+  private static func disputes(_ call: Call) async throws(Problem) -> Answer {
+    let wanted = Disputes.Status.allCases.first { $0.word == call[status] }
+    let start = call[before].map { EventNumber(UInt64($0)) }
+    let found = try await call.backend.read { () throws(LedgerFailure) in
+      try await call.backend.engine.disputeWords(
+        in: wanted, before: start, limit: call[limit] ?? 100)
+    }
+    var members = Members()
+    members.value("disputes", .array(found.map(view)))
+    return Answer(members.json)
+  }
+
+  private static func view(_ dispute: DisputeWords) -> JSONValue {
+    var members = Members()
+    members.integer("event", dispute.event)
+    members.string("dispute", dispute.dispute)
+    members.string("payment", dispute.payment)
+    members.string("status", dispute.status)
+    members.string("reason", dispute.reason)
+    members.string("opened_by", dispute.openedBy)
+    members.string("created_at", dispute.created)
+    members.string("amount", dispute.amount)
+    members.string("held", dispute.held)
+    members.string("receivable", dispute.receivable)
+    members.string("uncovered", dispute.uncovered)
+    members.string("asset", dispute.asset)
+    return members.json
   }
 
   private static func views(
