@@ -49,16 +49,7 @@ struct Backend: Sendable {
   func submit(
     _ request: Request, asset: Asset? = nil
   ) async throws(Problem) -> (event: Recorded, isReplay: Bool) {
-    let outcome = try await outcome(of: request)
-    do throws(Problem) {
-      return try Self.event(of: outcome, asset: asset)
-    } catch {
-      var problem = error
-      if let about = outcome.refusal?.about, about.isSome {
-        problem.disputeId = ids.text(.dispute, about.rawValue)
-      }
-      throw problem
-    }
+    try event(of: try await outcome(of: request), asset: asset, hasKey: request.key != nil)
   }
 
   /// Submits a command and answers what became of it; throws where nobody knows.
@@ -70,15 +61,31 @@ struct Backend: Sendable {
     }
   }
 
-  /// The event that a command was done with, or why it was not.
-  static func event(
-    of outcome: Outcome, asset: Asset?
+  /// The event that a command was done with, or why it was not. `hasKey` says whether it had one.
+  func event(
+    of outcome: Outcome, asset: Asset?, hasKey: Bool
   ) throws(Problem) -> (event: Recorded, isReplay: Bool) {
     switch outcome {
     case .done(let event, let isReplay): return (event, isReplay)
     case .refused(let refusal, let event, let isReplay):
-      throw Problem(refusal, event: event, isReplay: isReplay, in: asset)
+      throw problem(refusal, event: event, isReplay: isReplay, asset: asset, hasKey: hasKey)
     }
+  }
+
+  /// A refusal of the engine's, with the text id of what stands in the way.
+  func problem(
+    _ refusal: Refusal, event: EventNumber = .none, isReplay: Bool = false, asset: Asset?,
+    hasKey: Bool = false
+  ) -> Problem {
+    var problem = Problem(
+      refusal, event: event, isReplay: isReplay, in: asset, hasKey: hasKey)
+    guard refusal.about.isSome else { return problem }
+    if refusal.reason.isOfPolicy {
+      problem.policyId = ids.text(.policy, refusal.about.rawValue)
+    } else {
+      problem.disputeId = ids.text(.dispute, refusal.about.rawValue)
+    }
+    return problem
   }
 
   /// Asks the engine, and says a failure as a problem.

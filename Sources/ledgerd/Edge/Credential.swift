@@ -45,6 +45,7 @@ struct Credential: Sendable {
     case .apiKey: "pk_\(mode)_"
     case .secretKey: "sk_\(mode)_"
     case .operatorKey: "op_\(mode)_"
+    case .tenantKey: "ta_\(mode)_"
     }
   }
 

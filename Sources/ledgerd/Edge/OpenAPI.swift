@@ -214,6 +214,17 @@ enum OpenAPI {
         Property("limit", .decimal, isRequired: false, "What binds: a balance, a cap."),
         Property("used", .decimal, isRequired: false, "How much of it was used before."),
         Property("asked", .decimal, isRequired: false, "What was asked for, fees included."),
+        Property(
+          "dispute_id", .id(.dispute), isRequired: false, "The dispute that stands in the way."),
+        Property("policy_id", .id(.policy), isRequired: false, "The policy that denied."),
+        Property(
+          "policy_version", .whole(1...Int(UInt32.max)), isRequired: false,
+          "The how-manieth of its wallet, agent or tenant."),
+        Property(
+          "rule", .whole(1...Policies.ruleCountMax), isRequired: false,
+          "Which of the policy's rules denied, by its place in it."),
+        Property(
+          "resets_at", .time, isRequired: false, "When what was used counts no longer."),
       ]
     return object(properties, isClosed: false)
   }

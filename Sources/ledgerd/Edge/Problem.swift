@@ -23,6 +23,9 @@ struct Problem: Error, Sendable, Equatable {
   var asked: String?
   /// The dispute that stands in the way.
   var disputeId: String?
+  /// The rule of a policy that denied, and the text id of that policy.
+  var binding: Binding?
+  var policyId: String?
   /// The methods that a path has.
   var allow: String?
 
@@ -45,6 +48,12 @@ struct Problem: Error, Sendable, Equatable {
   }
 
   var json: JSONValue {
+    let members = written
+    return members.json
+  }
+
+  /// Its members, for an answer that it is part of.
+  var written: Members {
     let terms = reason.terms
     var members = Members()
     members.string("type", "urn:ledger:problem:\(reason.rawValue)")
@@ -62,7 +71,13 @@ struct Problem: Error, Sendable, Equatable {
     members.string("used", used)
     members.string("asked", asked)
     members.string("dispute_id", disputeId)
-    return members.json
+    members.string("policy_id", policyId)
+    if let binding {
+      members.integer("policy_version", binding.version)
+      members.integer("rule", binding.rule)
+      if binding.resets > .none { members.time("resets_at", binding.resets) }
+    }
+    return members
   }
 }
 

@@ -76,6 +76,26 @@ enum Reason: String, CaseIterable, Sendable {
   case paused = "paused"
   case alreadyPaused = "already_paused"
   case notPaused = "not_paused"
+  case debtNotFound = "debt_not_found"
+  case debtUnsettled = "debt_unsettled"
+  case sameOperator = "same_operator"
+  case policyInvalid = "policy_invalid"
+  case policyInPast = "policy_in_past"
+  case policyNotFound = "policy_not_found"
+  case paymentNotPending = "payment_not_pending"
+
+  // What a policy denies
+  case perPaymentExceeded = "per_payment_exceeded"
+  case limitExceeded = "limit_exceeded"
+  case countExceeded = "count_exceeded"
+  case payeeNotAllowed = "payee_not_allowed"
+  case railNotAllowed = "rail_not_allowed"
+  case categoryNotAllowed = "category_not_allowed"
+  case outsideHours = "outside_hours"
+  case assetNotCovered = "asset_not_covered"
+  case approvalNeeded = "approval_needed"
+
+  // Of the request itself
   case settlementNotConfigured = "settlement_not_configured"
   case idempotencyConflict = "idempotency_conflict"
   case linkedCommandRefused = "linked_command_refused"
@@ -247,6 +267,22 @@ extension Reason {
     case .paused: Terms(403, .policy, .retryLater, "New payments are stopped")
     case .alreadyPaused: Terms(409, .ledger, .stop, "It is stopped already")
     case .notPaused: Terms(409, .ledger, .stop, "It is not stopped")
+    case .debtNotFound: Terms(404, .ledger, .chooseAnother, "No such debt")
+    case .debtUnsettled: Terms(409, .ledger, .stop, "The dispute is not decided")
+    case .sameOperator: Terms(409, .ledger, .stop, "A second operator must ask")
+    case .policyInvalid: Terms(400, .invalidField, .fixRequest, "Not a policy")
+    case .policyInPast: Terms(409, .ledger, .chooseAnother, "The policy begins in the past")
+    case .policyNotFound: Terms(404, .ledger, .chooseAnother, "No such policy")
+    case .paymentNotPending: Terms(409, .ledger, .stop, "The payment does not wait")
+    case .perPaymentExceeded: Terms(403, .policy, .stop, "Over what is allowed at once")
+    case .limitExceeded: Terms(403, .policy, .stop, "Over what is allowed in a period")
+    case .countExceeded: Terms(403, .policy, .stop, "Too many payments in a period")
+    case .payeeNotAllowed: Terms(403, .policy, .stop, "Not to this payee")
+    case .railNotAllowed: Terms(403, .policy, .stop, "Not on this rail")
+    case .categoryNotAllowed: Terms(403, .policy, .stop, "Not for this")
+    case .outsideHours: Terms(403, .policy, .stop, "Not at this time")
+    case .assetNotCovered: Terms(403, .policy, .stop, "Not in this currency")
+    case .approvalNeeded: Terms(403, .policy, .stop, "Somebody must approve it")
     case .settlementNotConfigured:
       Terms(422, .settlementNotConfigured, .chooseAnother, "Nothing settles on this rail")
     case .idempotencyConflict:

@@ -63,6 +63,21 @@ extension Rejection {
     case .paused: .paused
     case .alreadyPaused: .alreadyPaused
     case .notPaused: .notPaused
+    case .debtNotFound: .debtNotFound
+    case .debtUnsettled: .debtUnsettled
+    case .sameOperator: .sameOperator
+    case .policyInvalid: .policyInvalid
+    case .policyInPast: .policyInPast
+    case .perPaymentExceeded: .perPaymentExceeded
+    case .limitExceeded: .limitExceeded
+    case .countExceeded: .countExceeded
+    case .payeeNotAllowed: .payeeNotAllowed
+    case .railNotAllowed: .railNotAllowed
+    case .categoryNotAllowed: .categoryNotAllowed
+    case .outsideHours: .outsideHours
+    case .assetNotCovered: .assetNotCovered
+    case .approvalNeeded: .approvalNeeded
+    case .paymentNotPending: .paymentNotPending
     }
   }
 
@@ -70,10 +85,15 @@ extension Rejection {
   fileprivate var field: String? {
     switch self {
     case .amountNotPositive, .amountOutOfRange, .insufficientFunds, .fundingCapExceeded,
-      .feeTakesAll, .captureExceedsHold, .refundExceedsPayment, .alreadySettled:
+      .feeTakesAll, .captureExceedsHold, .refundExceedsPayment, .alreadySettled,
+      .perPaymentExceeded, .limitExceeded, .approvalNeeded:
       "amount"
-    case .assetInvalid, .assetNotFound, .currencyDiffers: "currency"
-    case .payeeNotFound, .selfPayment, .payeeClosed, .walletNotEmpty: "to_wallet_id"
+    case .assetInvalid, .assetNotFound, .currencyDiffers, .assetNotCovered: "currency"
+    case .payeeNotFound, .selfPayment, .payeeClosed, .walletNotEmpty, .payeeNotAllowed:
+      "to_wallet_id"
+    case .railNotAllowed: "rail"
+    case .categoryNotAllowed: "category"
+    case .policyInPast: "starts_at"
     case .splitInvalid: "split"
     case .scheduleFalls: "tiers"
     case .deadlineOutOfRange: "expires_in"
@@ -86,21 +106,24 @@ extension Rejection {
       .walletOpen, .walletInUse, .paymentNotFound, .reservationNotFound, .reservationEnded,
       .tooManyCaptures, .paused, .alreadyPaused, .notPaused, .disputeNotFound, .duplicateDispute,
       .disputeWindowPassed, .nothingToDispute, .disputeEnded, .disputeUnderReview,
-      .disputeNotReviewed, .paymentDisputed, .tooMuchEvidence, .walletInDispute:
+      .disputeNotReviewed, .paymentDisputed, .tooMuchEvidence, .walletInDispute, .debtNotFound,
+      .debtUnsettled, .sameOperator, .policyInvalid, .countExceeded, .outsideHours,
+      .paymentNotPending:
       nil
     }
   }
 
   /// Whether a refusal counts amounts, and in which unit they are told.
-  fileprivate enum Counts { case nothing, money, refusals, seconds }
+  enum Counts { case nothing, money, refusals, seconds, payments }
 
-  fileprivate var counts: Counts {
+  var counts: Counts {
     switch self {
     case .insufficientFunds, .fundingCapExceeded, .amountOutOfRange, .amountNotPositive,
       .feeTakesAll, .captureExceedsHold, .refundExceedsPayment, .alreadySettled, .walletInUse,
-      .walletNotEmpty, .scheduleFalls:
+      .walletNotEmpty, .scheduleFalls, .perPaymentExceeded, .limitExceeded, .approvalNeeded:
       .money
     case .refusalRateExceeded: .refusals
+    case .countExceeded: .payments
     case .deadlineOutOfRange, .disputeWindowPassed: .seconds
     case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,
       .notPermitted, .testLedgerOnly, .queueFull, .storageFull, .clockAhead, .assetInvalid,
@@ -111,7 +134,9 @@ extension Rejection {
       .reservationNotFound, .reservationEnded, .tooManyCaptures, .paused, .alreadyPaused,
       .notPaused, .disputeNotFound, .duplicateDispute, .nothingToDispute, .disputeEnded,
       .disputeUnderReview, .disputeNotReviewed, .paymentDisputed, .tooMuchEvidence,
-      .walletInDispute:
+      .walletInDispute, .debtNotFound, .debtUnsettled, .sameOperator, .policyInvalid,
+      .policyInPast, .payeeNotAllowed, .railNotAllowed, .categoryNotAllowed, .outsideHours,
+      .assetNotCovered, .paymentNotPending:
       .nothing
     }
   }
@@ -185,6 +210,14 @@ extension Rejection {
       disputeDetail(limit: limit) ?? ""
     case .paused: "Try again later; an operator has stopped new payments."
     case .alreadyPaused, .notPaused: "Nothing to do; that is so already."
+    case .debtNotFound:
+      "Check dispute and agent; he owes the platform nothing for it that is not paid."
+    case .debtUnsettled: "Decide the dispute first; until then nothing owed for it is given up."
+    case .sameOperator: "Have another operator ask for the same; one alone gives nothing up."
+    case .policyInvalid, .policyInPast, .perPaymentExceeded, .limitExceeded, .countExceeded,
+      .payeeNotAllowed, .railNotAllowed, .categoryNotAllowed, .outsideHours, .assetNotCovered,
+      .approvalNeeded, .paymentNotPending:
+      ""  // see policyDetail(_:)
     }
   }
 }
@@ -217,7 +250,9 @@ extension Rejection {
       .splitInvalid, .scheduleNotFound, .scheduleInvalid, .scheduleInPast, .scheduleFalls,
       .reservationNotFound, .reservationEnded, .captureExceedsHold, .deadlineOutOfRange,
       .tooManyCaptures, .refundExceedsPayment, .alreadySettled, .paused, .alreadyPaused,
-      .notPaused:
+      .notPaused, .debtNotFound, .debtUnsettled, .sameOperator, .policyInvalid, .policyInPast,
+      .perPaymentExceeded, .limitExceeded, .countExceeded, .payeeNotAllowed, .railNotAllowed,
+      .categoryNotAllowed, .outsideHours, .assetNotCovered, .approvalNeeded, .paymentNotPending:
       nil
     }
   }
@@ -230,31 +265,39 @@ extension Rejection {
       || self == .alreadySettled || self == .scheduleFalls
   }
 
+  /// Whether what was used is told even where it is zero.
+  fileprivate var isUsedTold: Bool { self == .limitExceeded || self == .countExceeded }
+
   /// Whether what was asked is told even where it is zero.
   fileprivate var isAskedTold: Bool { self == .scheduleFalls }
 }
 
 extension Problem {
   /// A refusal of the engine's. `event` is where it is recorded, if it is; `asset` is what its
-  /// amounts are of.
-  init(_ refusal: Refusal, event: EventNumber, isReplay: Bool, in asset: Asset?) {
+  /// amounts are of; `hasKey` says whether the caller gave a key that it stands for.
+  init(
+    _ refusal: Refusal, event: EventNumber, isReplay: Bool, in asset: Asset?, hasKey: Bool = true
+  ) {
     let rejection = refusal.reason
     let scale = rejection.counts == .money ? asset?.scale : 0  // counts and seconds are whole
     let unit = rejection.counts == .money ? asset.map { " \($0.code)" } ?? "" : ""
     let text = { (amount: Amount) in scale.map { amount.text(scale: $0) } ?? "" }
     self.init(
       rejection.reason, field: rejection.field,
-      rejection.detail(
-        limit: text(refusal.limit) + unit, used: text(refusal.used) + unit,
-        asked: text(refusal.asked) + unit))
+      rejection.policyDetail(refusal) { text($0) + unit }
+        ?? rejection.detail(
+          limit: text(refusal.limit) + unit, used: text(refusal.used) + unit,
+          asked: text(refusal.asked) + unit))
     self.rejection = rejection
     self.isReplay = isReplay
-    isFinal = event.isSome
-    if isFinal { nextAction = .newKey }
+    // A policy's denial is recorded also where no key will ever be answered with it.
+    isFinal = event.isSome && hasKey
+    if isFinal, !rejection.isOfPolicy { nextAction = .newKey }
+    if rejection.isOfPolicy { binding = Binding(refusal) }
     guard rejection.counts != .nothing, scale != nil else { return }
     limit = refusal.limit > .zero ? text(refusal.limit) : nil
     if rejection.isLimitTold { limit = text(refusal.limit) }
-    used = refusal.used > .zero ? text(refusal.used) : nil
+    used = refusal.used > .zero || rejection.isUsedTold ? text(refusal.used) : nil
     asked = refusal.asked > .zero || rejection.isAskedTold ? text(refusal.asked) : nil
   }
 }

@@ -369,7 +369,7 @@ extension Event {
     case .dispute(.denied): .resolvedDenied
     case .dispute(.refunded): .resolvedRefunded
     case .dispute(.opened), .dispute(.evidenceSubmitted), .genesis, .refusal, .identity, .wallet,
-      .payment, .fee, .reservation, .refund, .pause, .receivable:
+      .payment, .fee, .reservation, .refund, .pause, .receivable, .policy:
       nil
     }
   }

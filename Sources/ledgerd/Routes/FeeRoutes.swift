@@ -95,7 +95,7 @@ enum FeeRoutes {
     case .fee(.set(let schedule, _, let time)): (number, begins) = (schedule, time)
     case .fee(.began(let schedule, let time)): (number, begins) = (schedule, time)
     case .genesis, .refusal, .identity, .wallet, .payment, .reservation, .refund, .pause,
-      .dispute, .receivable:
+      .dispute, .receivable, .policy:
       preconditionFailure("setting fees ends in another event")
     }
     var members = view(number, terms, tiers, unit)

@@ -95,7 +95,8 @@ extension PaymentRoutes {
       do throws(Problem) {
         switch line {
         case .plain(let payment):
-          let (event, isReplay) = try Backend.event(of: outcomes[next], asset: payment.asset)
+          let (event, isReplay) = try backend.event(
+            of: outcomes[next], asset: payment.asset, hasKey: payment.hasKey)
           plain.write(payment, event, isReplay: isReplay, to: &bytes)
         case .order(let order):
           let (event, isReplay) = try await order.event(of: outcomes[next], backend)
@@ -123,6 +124,7 @@ struct PlainPayment: Sendable {
   let from: Range<Int>
   let to: Range<Int>
   let asset: Asset
+  let hasKey: Bool
 }
 
 /// Writes the answers to plain payments: the bytes of ``PaymentView``, from pieces made once.
@@ -248,7 +250,8 @@ struct PlainPayments {
       .pay(
         from: wallet.number, to: .wallet(WalletNumber(payee)), amount: amount, asset: asset,
         rail: .internal))
-    let payment = PlainPayment(from: from, to: to, asset: wallet.asset)
+    let payment = PlainPayment(
+      from: from, to: to, asset: wallet.asset, hasKey: fields.key != nil)
     guard let key = fields.key else {
       return (payment, Request(command, by: principal.actor))
     }

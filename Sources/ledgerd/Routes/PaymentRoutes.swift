@@ -87,7 +87,7 @@ enum PaymentRoutes {
       of outcome: Outcome, _ backend: Backend
     ) async throws(Problem) -> (event: Recorded, isReplay: Bool) {
       do throws(Problem) {
-        return try Backend.event(of: outcome, asset: asset)
+        return try backend.event(of: outcome, asset: asset, hasKey: request.key != nil)
       } catch {
         throw receivers.isEmpty ? error : await placed(error, backend)
       }
@@ -104,7 +104,7 @@ enum PaymentRoutes {
           + "would take \(fee)."
       }
       // Where another currency than the payer's is named, no receiver was looked at.
-      guard case .payment(.pay(let payer, _, _, let named, _)) = request.command,
+      guard case .payment(.pay(let payer, _, _, let named, _, _)) = request.command,
         !named.isSome || named == asset.number
       else { return problem }
       let index = await Receivers.place(

@@ -258,6 +258,7 @@ struct ReservationView: Sendable {
       case .reservation(.expired(let end, let effective)):
         held -= end.amount
         (status, ended) = (.expired, effective)
+      case .policy: break  // that it counts for the limits of policies
       case .reservation(.reserved), .genesis, .refusal, .identity, .wallet, .payment, .fee,
         .refund, .pause, .dispute, .receivable:
         preconditionFailure("an event about a reservation is a step of it")

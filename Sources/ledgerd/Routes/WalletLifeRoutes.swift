@@ -154,7 +154,7 @@ extension WalletRoutes {
       members.amount("moved", amount, of: wallet.asset)
     case .wallet(.opened), .wallet(.funded), .wallet(.assetAdded), .wallet(.setAside), .genesis,
       .refusal, .identity, .payment, .fee, .reservation, .refund, .pause, .dispute,
-      .receivable:
+      .receivable, .policy:
       preconditionFailure("a step of a wallet ends in another event")
     }
     members.time("created_at", event.header.time)
