@@ -181,9 +181,10 @@ private final class KnownWallets: Sendable {
 }
 
 extension Principal {
-  /// Tenant and agent must both be the wallet's [AP-27]; staff sees everything.
+  /// Tenant and agent must both be the wallet's [AP-27]; the admin of a tenant sees all that is
+  /// the tenant's, staff sees everything.
   func maySee(_ wallet: WalletFacts) -> Bool {
-    if actor.isStaff { return true }
+    if actor.manages(wallet.tenant) { return true }
     return actor.agent.isSome && wallet.agent == actor.agent && wallet.tenant == tenant
   }
 }

@@ -139,6 +139,25 @@ struct Scene: Sendable {
       key: try #require(reply["api_key"]), secret: try #require(reply["secret_key"]))
   }
 
+  /// The key of a tenant's admin.
+  func tenantKey(_ name: String = "acme") async throws -> String {
+    let reply = try await post("/v1/tenants", #"{"name":"\#(name)"}"#, key: operatorKey)
+    try #require(reply.status == 201)
+    return try #require(reply["tenant_key"])
+  }
+
+  /// Another operator's key, beside the first one's.
+  func secondOperatorKey() async throws -> String {
+    let credential = Credential(.operatorKey, livemode: false)
+    let request = try engine.preparation.request(
+      .identity(
+        .registerOperator(key: engine.preparation.hash(credential: credential.text))),
+      by: .administrator)
+    let outcome = try await engine.submit(request)
+    try #require(outcome.recorded != nil)
+    return credential.text
+  }
+
   /// An agent with money.
   func payer(_ name: String, _ amount: String = "100") async throws -> Member {
     let agent = try await agent(name)

@@ -28,7 +28,7 @@ enum OpenAPI {
         "securitySchemes": [
           "key": [
             "type": "http", "scheme": "bearer",
-            "description": "An agent's api_key, or an operator's key.",
+            "description": "An agent's api_key, a tenant's key, or an operator's.",
           ]
         ],
       ],
@@ -43,7 +43,7 @@ enum OpenAPI {
     members.string("summary", route.summary)
     switch route.who {
     case .everyone, .administrator: members.value("security", [])
-    case .everyoneOrOperator: members.value("security", [["key": []], [:]])
+    case .everyoneOr: members.value("security", [["key": []], [:]])
     case .holders: members.value("security", [["key": []]])
     }
     let parameters =

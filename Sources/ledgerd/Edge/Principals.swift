@@ -33,9 +33,9 @@ enum Principals {
     switch who {
     case .everyone, .administrator:
       return nil
-    case .everyoneOrOperator:
+    case .everyoneOr(let kinds):
       let principal = try await resolve(authorization: values, backend)
-      return principal?.kind == .operatorKey ? principal : nil
+      return principal.flatMap { kinds.contains($0.kind) ? $0 : nil }
     case .holders(let kinds):
       guard let principal = try await resolve(authorization: values, backend) else {
         throw Problem(

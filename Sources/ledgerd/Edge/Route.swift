@@ -9,8 +9,8 @@ struct Route: Sendable {
   enum Who: Sendable, Equatable {
     /// Everyone; a credential is not looked at.
     case everyone
-    /// Everyone; an operator's credential is honoured.
-    case everyoneOrOperator
+    /// Everyone; a credential of one of these kinds is honoured.
+    case everyoneOr([Identity.CredentialKind])
     /// Whoever shows a live credential of one of these kinds.
     case holders([Identity.CredentialKind])
     /// Whoever can open the Unix socket; the route exists there only.
@@ -74,7 +74,7 @@ struct Route: Sendable {
     ]
     switch who {
     case .everyone, .administrator: break
-    case .everyoneOrOperator: reasons += [.credentialUnknown, .invalidHeader]
+    case .everyoneOr: reasons += [.credentialUnknown, .invalidHeader]
     case .holders:
       reasons += [.credentialMissing, .credentialUnknown, .notPermitted, .invalidHeader]
     }

@@ -19,8 +19,8 @@ enum AgentRoutes {
 
   static let find = Route(
     method: .get, path: "/v1/agents/{agent_id}", name: "agent",
-    summary: "Says who an agent is, to itself and to operators.",
-    who: .holders([.apiKey, .secretKey, .operatorKey]), parameters: [agentId],
+    summary: "Says who an agent is, to itself, to its tenant's admins and to operators.",
+    who: .holders([.apiKey, .secretKey, .tenantKey, .operatorKey]), parameters: [agentId],
     answer: [
       Property("id", .id(.agent), "The agent."),
       Property("name", .text(bytes: 1...255), "Its name."),
@@ -35,7 +35,8 @@ enum AgentRoutes {
   static let register = Route(
     method: .post, path: "/v1/agents", name: "registerAgent",
     summary: "Registers an agent with a wallet and two keys, which are shown once.",
-    who: .everyoneOrOperator, body: [name, tenant, metadata, currency, Route.key],
+    who: .everyoneOr([.tenantKey, .operatorKey]),
+    body: [name, tenant, metadata, currency, Route.key],
     keys: .idempotencyKeyOrRequestId, perMinute: 30, status: 201,
     answer: [
       Property("id", .id(.agent), "The agent."),
@@ -51,7 +52,7 @@ enum AgentRoutes {
       Property("metadata", .object(byteCountMax: 16_384), isRequired: false, "As it was sent."),
       Property("created_at", .time, "When the agent was registered."),
     ],
-    errors: [.agentNameTaken, .credentialTaken, .invalidCurrency],
+    errors: [.agentNameTaken, .credentialTaken, .invalidCurrency, .notPermitted],
     handle: { call throws(Problem) in try await register(call) })
 
   /// In place of a secret that is not shown a second time.
@@ -59,27 +60,19 @@ enum AgentRoutes {
 
   private static func find(_ call: Call) async throws(Problem) -> Answer {
     let backend = call.backend
-    let number = backend.ids.number(.agent, call[agentId]).map { AgentNumber($0) } ?? .none
-    let isOwn = call.holder.actor.isStaff || call.holder.actor.agent == number
-    let found = try await backend.read { () throws(LedgerFailure) in
-      isOwn ? try await backend.engine.agent(number) : nil
+    let agent = try await backend.agent(
+      call[agentId], seenBy: call.holder, field: agentId.property.name)
+    let event = try await backend.read { () throws(LedgerFailure) in
+      try backend.engine.event(agent.registered)
     }
-    guard let agent = found,
-      let event = try await backend.read({ () throws(LedgerFailure) in
-        try backend.engine.event(agent.registered)
-      })
-    else {
-      var problem = Problem(Refusal(.agentNotFound), event: .none, isReplay: false, in: nil)
-      problem.field = agentId.property.name
-      throw problem
-    }
+    guard let event else { preconditionFailure("an agent was registered by an event") }
     let text = try await backend.read { () throws(LedgerFailure) in
       try backend.engine.text(of: agent.registered) ?? []
     }
     var members = Members()
-    members.id("id", .agent, number.rawValue, backend.ids)
+    members.id("id", .agent, agent.number.rawValue, backend.ids)
     members.string("name", text.first ?? "")
-    members.string("operator", text.count > 1 && !text[1].isEmpty ? text[1] : nil)
+    members.string("operator", text.count > 1 && isOfNamed(event.event) ? text[1] : nil)
     members.id("tenant_id", .tenant, agent.tenant.rawValue, backend.ids)
     members.id("wallet_id", .wallet, agent.wallet.rawValue, backend.ids)
     if text.count > 2, let metadata = try? JSONValue.parse(Array(text[2].utf8)) {
@@ -87,6 +80,13 @@ enum AgentRoutes {
     }
     members.time("created_at", event.header.time)
     return Answer(members.json)
+  }
+
+  /// Whether an agent belongs to the tenant that it named: not where a stranger named one that has
+  /// an admin, who is a tenant of his own then.
+  private static func isOfNamed(_ event: Event) -> Bool {
+    guard case .identity(.agentRegistered(_, _, _, let name, _, _)) = event else { return false }
+    return name != 0
   }
 
   private static func register(_ call: Call) async throws(Problem) -> Answer {
@@ -106,7 +106,7 @@ enum AgentRoutes {
       .identity(
         .registerAgent(
           tenant: tenant.map { preparation.hash(tenant: $0) } ?? 0,
-          name: tenant.map { preparation.hash(agent: name, tenant: $0) } ?? 0,
+          name: scope(of: tenant, call).map { preparation.hash(agent: name, tenant: $0) } ?? 0,
           asset: asset.number, apiKey: preparation.hash(credential: apiKey.text),
           secretKey: preparation.hash(credential: secretKey.text))),
       by: call.principal?.actor ?? .anonymous, key: call.key,
@@ -119,7 +119,7 @@ enum AgentRoutes {
     var members = Members()
     members.string("id", backend.ids.text(.agent, agent.rawValue))
     members.string("name", name)
-    members.string("operator", tenant)
+    members.string("operator", isOfNamed(event.event) ? tenant : nil)
     members.string("wallet_id", backend.ids.text(.wallet, wallet.rawValue))
     members.string("currency", asset.code.description)
     members.string("api_key", isReplay ? alreadyShown : apiKey.text)
@@ -128,5 +128,30 @@ enum AgentRoutes {
     members.value("metadata", call[Self.metadata])
     members.time("created_at", event.header.time)
     return Answer(members.json, isReplay: isReplay)
+  }
+
+  /// What an agent's name is unique in: the tenant's name or, where an admin registers it and says
+  /// none, the text of his tenant's id. Nothing where it is a tenant of its own.
+  private static func scope(of tenant: String?, _ call: Call) -> String? {
+    if let tenant { return tenant }
+    guard let admin = call.principal?.actor.tenant, admin.isSome else { return nil }
+    return call.backend.ids.text(.tenant, admin.rawValue)
+  }
+}
+
+extension Backend {
+  /// The agent whose text id stands in `field`, if whoever asks is he, or manages his tenant.
+  func agent(
+    _ text: String, seenBy principal: Principal, field: String
+  ) async throws(Problem) -> Agent {
+    let number = ids.number(.agent, text).map { AgentNumber($0) } ?? .none
+    let found = try await read { () throws(LedgerFailure) in try await engine.agent(number) }
+    let actor = principal.actor
+    guard let found, actor.agent == number || actor.manages(found.tenant) else {
+      var problem = Problem(Refusal(.agentNotFound), event: .none, isReplay: false, in: nil)
+      problem.field = field
+      throw problem
+    }
+    return found
   }
 }

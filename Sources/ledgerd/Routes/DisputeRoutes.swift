@@ -53,7 +53,7 @@ enum DisputeRoutes {
     method: .get, path: "/v1/disputes", name: "disputes",
     summary: "Lists the disputes of payments from and to a wallet, newest first. A page may have "
       + "fewer than asked for and still be followed by another.",
-    who: .holders([.apiKey, .operatorKey]),
+    who: .holders([.apiKey, .tenantKey, .operatorKey]),
     query: [walletId, status, PaymentRoutes.limit, PaymentRoutes.cursor],
     answer: [
       Property("disputes", .list(DisputeView.properties), "The page."),
@@ -66,7 +66,7 @@ enum DisputeRoutes {
   static let find = Route(
     method: .get, path: "/v1/disputes/{dispute_id}", name: "dispute",
     summary: "Says what became of a dispute, to the parties of its payment.",
-    who: .holders([.apiKey, .operatorKey]), parameters: [disputeId],
+    who: .holders([.apiKey, .tenantKey, .operatorKey]), parameters: [disputeId],
     answer: DisputeView.properties, errors: [.disputeNotFound, .projectionBehind],
     handle: { call throws(Problem) in
       let backend = call.backend
@@ -90,7 +90,7 @@ enum DisputeRoutes {
   static let listEvidence = Route(
     method: .get, path: "/v1/disputes/{dispute_id}/evidence", name: "evidence",
     summary: "Lists the evidence of a dispute, newest first.",
-    who: .holders([.apiKey, .operatorKey]), parameters: [disputeId],
+    who: .holders([.apiKey, .tenantKey, .operatorKey]), parameters: [disputeId],
     query: [PaymentRoutes.limit, PaymentRoutes.cursor],
     answer: [
       Property(

@@ -48,14 +48,14 @@ enum PaymentRoutes {
   static let find = Route(
     method: .get, path: "/v1/payments/{payment_id}", name: "payment",
     summary: "Says what became of a payment, to its payer and its payee.",
-    who: .holders([.apiKey, .operatorKey]), parameters: [paymentId],
+    who: .holders([.apiKey, .tenantKey, .operatorKey]), parameters: [paymentId],
     answer: PaymentView.properties, errors: [.paymentNotFound],
     handle: { call throws(Problem) in try await find(call) })
 
   static let list = Route(
     method: .get, path: "/v1/payments", name: "payments",
     summary: "Lists the payments from and to a wallet, newest first.",
-    who: .holders([.apiKey, .operatorKey]), query: [walletId, limit, cursor],
+    who: .holders([.apiKey, .tenantKey, .operatorKey]), query: [walletId, limit, cursor],
     answer: [
       Property("payments", .list(PaymentView.properties), "The page."),
       Property(
@@ -227,7 +227,7 @@ enum PaymentRoutes {
     }
     guard call.holder.wallet.isSome else {
       throw Problem(
-        .missingField, field: name, "In \"\(name)\", say whose; an operator has no wallet.")
+        .missingField, field: name, "In \"\(name)\", say whose; the key that is shown has no wallet.")
     }
     return try await call.backend.wallet(call.holder.wallet, seenBy: call.holder, field: name)
   }

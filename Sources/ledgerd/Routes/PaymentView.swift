@@ -143,8 +143,13 @@ extension Backend {
       guard let payment = event.event.payment else { continue }
       let isPayers = try await isParty(principal, [payment.payer])
       let all = receivers.isEmpty ? [] : receivers[index]
-      let seen =
-        isPayers ? all : all.filter { $0.agent.isSome && $0.agent == principal.actor.agent }
+      var seen = all
+      if !isPayers {
+        seen = []
+        for receiver in all where try await isParty(principal, receiver.part.payee.wallets) {
+          seen.append(receiver)
+        }
+      }
       let isPayees = try await isParty(principal, payment.payee.wallets)
       guard isPayers || isPayees || !seen.isEmpty else { continue }
       let texts = try await texts(of: event.described, payment.payee)

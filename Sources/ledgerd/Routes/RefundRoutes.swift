@@ -10,7 +10,7 @@ enum RefundRoutes {
   static let refund = Route(
     method: .post, path: "/v1/payments/{payment_id}/refund", name: "refund",
     summary: "Gives a payment back, whole or in part: by its payee or an operator.",
-    who: .holders([.apiKey, .operatorKey]), parameters: [PaymentRoutes.paymentId],
+    who: .holders([.apiKey, .tenantKey, .operatorKey]), parameters: [PaymentRoutes.paymentId],
     body: [amount, reason, Route.key], keys: .idempotencyKey, status: 201,
     answer: [
       Property("id", .id(.refund), "The refund."),

@@ -72,14 +72,14 @@ enum ReservationRoutes {
   static let find = Route(
     method: .get, path: "/v1/reservations/{reservation_id}", name: "reservation",
     summary: "Says what became of a reservation, to its payer and its payee.",
-    who: .holders([.apiKey, .operatorKey]), parameters: [reservationId],
+    who: .holders([.apiKey, .tenantKey, .operatorKey]), parameters: [reservationId],
     answer: ReservationView.properties, errors: [.reservationNotFound, .projectionBehind],
     handle: { call throws(Problem) in try await find(call) })
 
   static let list = Route(
     method: .get, path: "/v1/reservations", name: "reservations",
     summary: "Lists the reservations of a wallet's money, newest first.",
-    who: .holders([.apiKey, .operatorKey]),
+    who: .holders([.apiKey, .tenantKey, .operatorKey]),
     query: [walletId, PaymentRoutes.limit, PaymentRoutes.cursor],
     answer: [
       Property("reservations", .list(ReservationView.properties), "The page."),

@@ -23,8 +23,8 @@ extension WalletRoutes {
       let asset = try await backend.assets.asset(
         coded: call[opened] ?? "USD", field: opened.property.name)
       let request = try backend.request(
-        .wallet(.open(agent: try agent(call), asset: asset.number)), by: call.holder.actor,
-        key: call.key)
+        .wallet(.open(agent: try await agent(call), asset: asset.number)),
+        by: call.holder.actor, key: call.key)
       let (event, isReplay) = try await backend.submit(request)
       guard case .wallet(.opened(let number, let agent, _)) = event.event else {
         preconditionFailure("opening a wallet ends in another event")
@@ -37,7 +37,7 @@ extension WalletRoutes {
   static let list = Route(
     method: .get, path: "/v1/wallets", name: "wallets",
     summary: "Lists the wallets of an agent, newest first, at most 100.",
-    who: .holders([.apiKey, .operatorKey]), query: [agentId, PaymentRoutes.cursor],
+    who: .holders([.apiKey, .tenantKey, .operatorKey]), query: [agentId, PaymentRoutes.cursor],
     answer: [
       Property("wallets", .list(properties), "The page."),
       Property(
@@ -45,7 +45,7 @@ extension WalletRoutes {
     ], errors: [.agentNotFound],
     handle: { call throws(Problem) in
       let backend = call.backend
-      let (agent, start) = (try agent(call), try PaymentRoutes.start(call))
+      let (agent, start) = (try await agent(call), try PaymentRoutes.start(call))
       let wallets = try await backend.read { () throws(LedgerFailure) in
         try await backend.engine.wallets(
           of: agent, before: start.map { WalletNumber($0.rawValue) })
@@ -63,7 +63,7 @@ extension WalletRoutes {
   static let find = Route(
     method: .get, path: "/v1/wallets/{wallet_id}", name: "wallet",
     summary: "Says whose a wallet is, what it holds and what may happen with it.",
-    who: .holders([.apiKey, .operatorKey]), parameters: [walletId], answer: properties,
+    who: .holders([.apiKey, .tenantKey, .operatorKey]), parameters: [walletId], answer: properties,
     errors: [.walletNotFound],
     handle: { call throws(Problem) in
       let wallet = try await named(call)
@@ -167,20 +167,16 @@ extension WalletRoutes {
   }
 
   /// The agent that is meant: the one named, or whoever asks.
-  private static func agent(_ call: Call) throws(Problem) -> AgentNumber {
+  private static func agent(_ call: Call) async throws(Problem) -> AgentNumber {
     if let text = call[agentId] {
-      let number = call.backend.ids.number(.agent, text).map { AgentNumber($0) } ?? .none
-      guard call.holder.actor.isStaff || number == call.holder.actor.agent else {
-        var problem = Problem(Refusal(.agentNotFound), event: .none, isReplay: false, in: nil)
-        problem.field = agentId.property.name
-        throw problem
-      }
-      return number
+      return try await call.backend.agent(
+        text, seenBy: call.holder, field: agentId.property.name
+      ).number
     }
     guard call.holder.actor.agent.isSome else {
       throw Problem(
         .missingField, field: agentId.property.name,
-        "In \"agent_id\", say whose; an operator has no wallets.")
+        "In \"agent_id\", say whose; the key that is shown has no wallets.")
     }
     return call.holder.actor.agent
   }

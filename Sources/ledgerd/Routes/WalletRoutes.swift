@@ -48,7 +48,7 @@ enum WalletRoutes {
   static let balance = Route(
     method: .get, path: "/v1/wallets/{wallet_id}/balance", name: "walletBalance",
     summary: "Says what a wallet holds, as new as anything answered before.",
-    who: .holders([.apiKey, .operatorKey]), parameters: [walletId],
+    who: .holders([.apiKey, .tenantKey, .operatorKey]), parameters: [walletId],
     answer: [
       Property("wallet_id", .id(.wallet), "The wallet."),
       Property("currency", .currency, "Its currency."),
