@@ -41,7 +41,7 @@ struct Books {
   mutating func follow(_ recorded: Recorded, _ body: [UInt8]) throws(Mismatch) {
     try follow(recorded.header)
     switch recorded.event {
-    case .receivable, .wallet(.setAside), .dispute(.refunded): break
+    case .receivable, .wallet(.setAside), .dispute(.refunded), .policy(.counted): break
     default: try checkCredited()
     }
     try lives.follow(recorded, body)
@@ -88,7 +88,7 @@ struct Books {
     for sum in sums {
       switch sum.place.account {
       case .external, .suspense, .disputeHold, .receivable: places.insert(sum.place)
-      case .walletAvailable, .walletHeld, .faucet, .feeIncome, .dust: break
+      case .walletAvailable, .walletHeld, .faucet, .feeIncome, .dust, .badDebt: break
       }
     }
     return Array(places)
@@ -102,6 +102,7 @@ struct Books {
     case .walletHeld(let wallet): return "Liabilities:Wallet:\(wallet):Held"
     case .suspense(let agent): return "Liabilities:Suspense:\(agent)"
     case .dust: return "Income:Dust"
+    case .badDebt: return "Expenses:BadDebt"
     case .feeIncome(let rail): return "Income:Fees:\(rail)"
     case .disputeHold(let dispute): return "Liabilities:DisputeHold:\(dispute)"
     case .receivable(let dispute): return "Assets:Receivable:\(dispute)"
@@ -176,7 +177,7 @@ struct Books {
         guard sum.balance == lives.receivable(dispute) else {
           throw Mismatch("\(dispute) is owed \(sum.balance), not its debts, after \(recorded)")
         }
-      case .faucet, .external, .feeIncome, .suspense, .dust: continue
+      case .faucet, .external, .feeIncome, .suspense, .dust, .badDebt: continue
       }
     }
   }

@@ -28,7 +28,7 @@ enum Bug: String, CaseIterable, Sendable {
   case splitTextsAreTheFirsts
   case receiverTwiceIsAccepted
   case receiverOfNothingIsAccepted
-  case eightLabelsMayBeNew
+  case sevenLabelsMayBeNew
   case splitRefundIsOfTheOriginalParts
   case splitRefundIsOfTheFirst
   case splitFeeBackIsOfTheOriginalFees
@@ -105,6 +105,72 @@ enum Bug: String, CaseIterable, Sendable {
   case agentOwesToHimself
   case closedWinnerIsCredited
   case restartForgetsDebts
+  case restartForgetsWhoAsked
+  case uncoveredIsWrittenOff
+  case undecidedIsWrittenOff
+  case sameOperatorWritesOff
+  case firstOperatorWritesOff
+  case writtenOffDebtIsGone
+  // Caps
+  case capForgetsEarlierClaims
+  case capForgetsTheTotal
+  case capForgetsTheTenant
+  case capForgetsWhatIsOwed
+  case capIsOfEveryAsset
+  case liveLedgerAdvancesWithoutACap
+  case restartForgetsCaps
+  // Policies
+  case policyBeginsAtOnce
+  case comingPolicyIsKept
+  case setAtOnceDropsTheComing
+  case emptyPolicyIsInForce
+  case adminRestrictsEverybody
+  case policyMayBeOneTooLong
+  case ruleMaySaySomethingAgain
+  case ledgerNamesLabels
+  case widestPolicyIsAskedFirst
+  case tenantsPolicyIsNotAsked
+  case fundsAreCheckedFirst
+  case denyIsOfTheFirstReceiver
+  case oneReceiverIsAllowed
+  case assetsAreAllCovered
+  case hoursHaveTheirEnd
+  case hoursAreOfEveryDay
+  case denialNeedsAKey
+  case countedAnswers
+  // Limits
+  case periodEndsOneEarly
+  case weekBeginsOnSunday
+  case monthsHaveThirtyDays
+  case limitMayBeOneMore
+  case countMayBeOneMore
+  case limitsForgetTheFee
+  case limitsAreOfEveryAsset
+  case agentsPolicyCountsOneWallet
+  case newVersionCountsAnew
+  case otherPeriodGoesOnCounting
+  case counterOutlivesItsPolicy
+  case nothingIsGivenBack
+  case expiryGivesNothingBack
+  case captureGivesNothingBack
+  case giveBackIsOfThePeriodOfNow
+  case giveBackIsOfLaterLimitsToo
+  case giveBackIsAPaymentLess
+  case restartForgetsWhatWasUsed
+  // Approvals
+  case approvalBeginsAtItsAmount
+  case longestApprovalCounts
+  case holdNeedsNoApproval
+  case askerApproves
+  case payerApproves
+  case otherAdminApproves
+  case payerDenies
+  case managerCancels
+  case strangersSeeWhatWaits
+  case approvedBeyondTheDeadline
+  case closedReceiverIsApproved
+  case holdsAreApproved
+  case holderEndsWhatWaits
   // Wallets that are stopped and ended
   case anybodyMayFreeze
   case walletWithHoldsIsClosed
@@ -136,6 +202,13 @@ enum Bug: String, CaseIterable, Sendable {
   case revokedKeyIsFree
   case nameIsNeverTaken
   case tenantIsNeverFound
+  // Tenants with an admin
+  case strangerJoinsTheTenant
+  case strangersNameTakesAPlace
+  case revokedKeyOpensTheTenant
+  case anybodyAddsAdmins
+  case adminNamesOthers
+  case adminIssuesAnyKey
   // Keys
   case replayAppliesAgain
   case replayIgnoresTheDigest

@@ -44,7 +44,7 @@ struct EngineSubject: Subject {
   private let directories: Directories
   private var directory: URL
   private let options: Engine.Options
-  private var engine: Engine
+  private(set) var engine: Engine
 
   init(_ directories: Directories, _ clock: SteppedClock, livemode: Bool) throws {
     self.directories = directories
@@ -165,7 +165,8 @@ struct EngineSubject: Subject {
       case .suspense(let agent):
         books.suspenses.first { $0.agent == agent && $0.asset == place.asset }?.balance.units ?? 0
       case .disputeHold, .receivable: disputes[place.account] ?? 0
-      case .faucet, .feeIncome, .dust: throw Mismatch("the ledger keeps no \(place.account)")
+      case .faucet, .feeIncome, .dust, .badDebt:
+        throw Mismatch("the ledger keeps no \(place.account)")
       }
     }
   }
@@ -266,6 +267,7 @@ extension EngineSubject {
     try await compareDebts(model)
     try await compareClaims(model)
     try await compareTimers(model)
+    try await comparePolicies(model)
   }
 
   /// Around every border of the schedule that counts, the fee is the model's.
@@ -336,7 +338,7 @@ extension EngineSubject {
         rows.append([
           Int128(slot.rawValue), Int128(debt.dispute.rawValue), debt.receivable, debt.uncovered,
           Int128(debtor.agent.rawValue), Int128(debtor.asset.rawValue),
-          Int128(debt.payer.rawValue),
+          Int128(debt.payer.rawValue), Int128(debt.asker),
         ])
       }
       return rows
@@ -345,6 +347,7 @@ extension EngineSubject {
       [
         Int128(debt.slot), Int128(debt.dispute.rawValue), debt.receivable, debt.uncovered,
         Int128(debt.agent), Int128(debt.asset.rawValue), Int128((debt.payer ?? -1) + 1),
+        Int128(debt.asker?.rawValue ?? 0),
       ]
     }
     guard rows == expected else { throw Mismatch("\(rows) is owed, not \(expected)") }
@@ -458,7 +461,11 @@ extension EngineSubject {
       guard let principal, principal.actor == expected.holder, principal.kind == expected.kind,
         principal.credential.rawValue == UInt64(index + 1)
       else { throw Mismatch("\(expected) is \(principal as Any)") }
-      guard let agent = model.agent(expected.holder) else { continue }
+      guard let agent = model.agent(expected.holder) else {
+        guard principal.tenant == expected.holder.tenant
+        else { throw Mismatch("\(principal) is not of the tenant of \(expected)") }
+        continue
+      }
       guard principal.tenant.rawValue == model.agents[agent].tenant,
         principal.wallet == model.agents[agent].wallet
       else { throw Mismatch("\(principal) is not of \(model.agents[agent])") }

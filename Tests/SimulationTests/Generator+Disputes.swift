@@ -388,7 +388,7 @@ extension Generator {
     let dispute = EventNumber(number.rawValue + 1)
     let outcome = dice.pick(Disputes.Outcome.allCases)
     var opener = payment.actor
-    if case .payment(.pay(_, .wallet(let payee), _, _, _)) = payment.command, dice.isOne(in: 2) {
+    if case .payment(.pay(_, .wallet(let payee), _, _, _, _)) = payment.command, dice.isOne(in: 2) {
       opener = owner(Int(payee.rawValue) - 1, model)
     }
     let steps: [(Disputes.Command, Actor)] = [

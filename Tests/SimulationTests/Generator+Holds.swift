@@ -4,7 +4,10 @@ import LedgerCore
 extension Generator {
   mutating func reserve(_ model: NaiveLedger, _ broken: Int) -> Request {
     let payment = pay(model, broken, isExternal: dice.isOne(in: 4))
-    guard case .payment(.pay(let from, let to, let amount, let asset, _)) = payment.command else {
+    guard
+      case .payment(.pay(let from, let to, let amount, let asset, _, let category)) =
+        payment.command
+    else {
       preconditionFailure("a payment was asked for")
     }
     // A day is longer than a run's clock goes by itself, and so ends otherwise or by a long step.
@@ -12,7 +15,7 @@ extension Generator {
     if broken > 0, dice.isOne(in: 4) { seconds = dice.pick([0, 30 * 86_400 + 1, .max]) }
     let reserve = Reservations.Command.reserve(
       from: from, to: to, amount: amount, asset: asset, seconds: seconds,
-      isMultiple: dice.isOne(in: 2))
+      isMultiple: dice.isOne(in: 2), category: category)
     return Request(.reservation(reserve), by: payment.actor)
   }
 
@@ -65,7 +68,7 @@ extension Generator {
 
   /// Mostly one that is open.
   private mutating func hold(_ model: NaiveLedger) -> NaiveLedger.Reservation? {
-    let open = model.reservations.filter(\.isOpen)
+    let open = model.reservations.filter { $0.isOpen && $0.purpose == .hold }
     if dice.isOne(in: 12), !model.reservations.isEmpty { return dice.pick(model.reservations) }
     if open.isEmpty { return nil }
     if dice.isOne(in: 3), let hold = debtorsHold(model) { return hold }

@@ -15,6 +15,9 @@ struct Lives {
   struct Open {
     var number: EventNumber
     var hold: Reservations.Hold
+    var asker: Actor
+    /// What each receiver gets, where it is a split that waits.
+    var parts: [Splits.Part]
     var captured: Int128 = 0
     /// What is held still, with the fee.
     var held: Int128
@@ -31,15 +34,17 @@ struct Lives {
 
   private(set) var wallets: [Wallet] = []
   private(set) var open: [Open] = []
-  private var tenants: [AgentNumber: TenantNumber] = [:]
+  private(set) var tenants: [AgentNumber: TenantNumber] = [:]
   private var ended: Set<EventNumber> = []
   var paid: [EventNumber: Paid] = [:]
   var disputes = DisputeLives()
+  var policies = PolicyLives()
   private var schedules: [Fees.Terms] = []
   private var pauses: Set<Pauses.Scope> = []
 
   mutating func follow(_ recorded: Recorded, _ body: [UInt8]) throws(Mismatch) {
     try checkResolved(recorded)
+    try checkPolicies(before: recorded)
     if case .receivable = recorded.event {} else { disputes.partialCount = 0 }
     switch recorded.event {
     case .genesis(.opened(_, let terms, let livemode)):
@@ -57,12 +62,21 @@ struct Lives {
       for payee in try payees(of: payment, parts, recorded) {
         try begin(payment.payer, payee, recorded)
       }
+      try spend(
+        payment.debited, of: payment.payer, payment.asset, isWaiting: false, isHold: false,
+        recorded)
       try pay(payment, parts, recorded)
-    case .reservation(let event): try follow(event, recorded)
+    case .reservation(let event): try follow(event, Splits.Part.all(body.span), recorded)
     case .refund(.completed(let refund)):
       try follow(refund, Splits.Part.all(body.span), recorded)
     case .dispute(let event): try follow(event, Disputes.Claim.all(body.span), recorded)
     case .receivable(.netted(let netting)): try follow(netting, recorded)
+    case .receivable(.writeOffAsked(let writeOff)):
+      try follow(writeOff, isDone: false, recorded)
+    case .receivable(.writtenOff(let writeOff)): try follow(writeOff, isDone: true, recorded)
+    case .receivable(.capSet(let tenant, let asset, let cap)):
+      disputes.caps[DisputeLives.Debtors(tenant: tenant, asset: asset)] = cap.units
+    case .policy(let event): try follow(event, body, recorded)
     case .pause(.paused(let scope)):
       try require(pauses.insert(scope).inserted, "was paused already", recorded)
     case .pause(.resumed(let scope)):
@@ -195,19 +209,28 @@ extension Lives {
 
 extension Lives {
   private mutating func follow(
-    _ event: Reservations.Event, _ recorded: Recorded
+    _ event: Reservations.Event, _ parts: [Splits.Part], _ recorded: Recorded
   ) throws(Mismatch) {
     let time = recorded.header.time
     switch event {
     case .reserved(let hold):
-      try begin(hold.payer, hold.payee, recorded)
+      for payee in parts.isEmpty ? [hold.payee] : parts.map(\.payee) {
+        try begin(hold.payer, payee, recorded)
+      }
+      let isWaiting = hold.purpose == .approval
+      try require(isWaiting || parts.isEmpty, "holds a split that nobody waits for", recorded)
+      try spend(
+        hold.amount + hold.fee, of: hold.payer, hold.asset, isWaiting: isWaiting,
+        isHold: !isWaiting, slot: hold.slot, recorded)
       try require(hold.amount > .zero && hold.fee >= .zero, "holds nothing", recorded)
       try require(hold.deadline > time, "expires at once", recorded)
       let isFree = !open.contains { $0.hold.slot == hold.slot }
       try require(isFree, "takes the row of another", recorded)
       open.append(
-        Open(number: recorded.number, hold: hold, held: (hold.amount + hold.fee).units))
-    case .captured(let capture): try follow(capture, recorded)
+        Open(
+          number: recorded.number, hold: hold, asker: recorded.header.actor, parts: parts,
+          held: (hold.amount + hold.fee).units))
+    case .captured(let capture): try follow(capture, parts, recorded)
     case .released(let end):
       let deadline = try finish(end, recorded)
       try require(time < deadline, "is released after its deadline", recorded)
@@ -229,10 +252,19 @@ extension Lives {
   }
 
   private mutating func follow(
-    _ capture: Reservations.Capture, _ recorded: Recorded
+    _ capture: Reservations.Capture, _ parts: [Splits.Part], _ recorded: Recorded
   ) throws(Mismatch) {
     let place = try place(capture.reservation, capture.slot, recorded)
     let (hold, payment) = (open[place].hold, capture.payment)
+    if hold.purpose == .approval {
+      let actor = recorded.header.actor
+      let tenant = tenants[wallets[Int(hold.payer.rawValue) - 1].agent] ?? .none
+      try require(
+        actor != open[place].asker && actor.manages(tenant), "is approved by a stranger", recorded)
+      try require(payment.amount == hold.amount, "approves some of it", recorded)
+    }
+    try require(parts == open[place].parts, "pays others than it waited for", recorded)
+    _ = try payees(of: payment, parts, recorded)
     try require(recorded.header.time < hold.deadline, "comes after its deadline", recorded)
     try require(
       payment.payer == hold.payer && payment.payee == hold.payee && payment.asset == hold.asset
@@ -249,7 +281,7 @@ extension Lives {
       let isSome = open[place].held > 0 && capture.released == .zero
       try require(isSome, "leaves an open hold of nothing", recorded)
     }
-    try pay(payment, [], recorded)
+    try pay(payment, parts, recorded)
   }
 
   /// The end without a payment; answers when its deadline was.

@@ -14,6 +14,15 @@ extension NaiveLedger {
     var slot: Int
     /// Who gets what was uncovered, once he won.
     var payer: Int?
+    /// Who asked for it to be written off.
+    var asker: Actor?
+  }
+
+  /// How much may be advanced for the debtors of a tenant or, of tenant 0, for all.
+  struct Cap {
+    var tenant: UInt64
+    var asset: AssetNumber
+    var units: Int128
   }
 
   /// Rows that are used again, the last freed first.
@@ -33,6 +42,8 @@ extension NaiveLedger {
   static func hold(_ dispute: EventNumber) -> String { "Liabilities:DisputeHold:\(dispute)" }
 
   static func receivable(_ dispute: EventNumber) -> String { "Assets:Receivable:\(dispute)" }
+
+  static let badDebt = "Expenses:BadDebt"
 
   mutating func owe(
     _ payee: Payments.Payee, _ receivable: Int128, _ uncovered: Int128, _ asset: AssetNumber,

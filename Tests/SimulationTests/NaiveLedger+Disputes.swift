@@ -163,7 +163,7 @@ extension NaiveLedger {
     for index in claims.indices {
       let own = isHeld ? hold(&claims[index], event, payment.asset) : 0
       let missing = claims[index].principal - own
-      let advanced = isHeld && !livemode ? missing : 0
+      let advanced = isHeld ? advance(missing, to: claims[index].payee, body, payment.asset) : 0
       body += Self.body(
         claims[index].payee, held: own, receivable: advanced, uncovered: missing - advanced)
       guard isHeld, missing > 0 else { continue }

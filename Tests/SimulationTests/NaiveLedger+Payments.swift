@@ -14,23 +14,46 @@ extension NaiveLedger {
 
   mutating func pay(
     from: WalletNumber, to: Payments.Recipient, _ amount: Int128, _ named: AssetNumber,
-    _ rail: Rail, by actor: Actor, _ text: String?, label: String?
+    _ rail: Rail, _ category: UInt128, by actor: Actor, _ text: String?, label: String?
   ) throws(Refusal) {
     if bug == .payeeIsCheckedFirst { _ = try payee(to, from: from, nil) }
     let payer = try payer(from, amount, named, rail, by: actor)
     try checkPayee(to, from: from, payer)
     let fee = fee(on: amount)
-    try checkFunds(payer, amount, fee)
+    let spending = Spending(
+      payer: payer, amount: counted(amount, fee), receivers: [to], rail: rail, category: category,
+      isHold: false)
+    let pass = try checked(spending, amount, fee)
 
+    let asked = time
     let payee = registered(to, payer, actor, label)
     let payment = Payments.Payment(
       amount: Amount(units: amount), fee: Amount(units: fee), payer: from, payee: payee,
       schedule: ScheduleNumber(UInt64(schedule)), asset: wallets[payer].asset, rail: rail,
       side: terms.side)
-    settle(payment, Self.parts(payment), from: Self.wallet(payer))
-    record(.payment(.completed(payment)), by: actor, text)
-    paid.append(
-      Paid(number: log[log.count - 1].number, payment: payment, parts: Self.parts(payment)))
+    make(payment, Self.parts(payment), spending, pass, at: asked, by: actor, text)
+  }
+
+  /// A payment that passed: complete, or held until somebody approves it.
+  mutating func make(
+    _ payment: Payments.Payment, _ parts: [Part], _ spending: Spending, _ pass: Pass,
+    at asked: UInt64, by actor: Actor, _ text: String?
+  ) {
+    var body: [UInt8] = []
+    if case .split = payment.payee { body = Self.body(parts) }
+    guard let seconds = pass.seconds else {
+      settle(payment, parts, from: Self.wallet(spending.payer))
+      record(.payment(.completed(payment)), by: actor, text, body: body)
+      paid.append(Paid(number: log[log.count - 1].number, payment: payment, parts: parts))
+      return count(spending, pass, at: asked, by: actor)
+    }
+    hold(
+      Reservation(
+        number: .none, payer: spending.payer, payee: payment.payee, amount: payment.amount.units,
+        held: payment.debited.units, schedule: schedule,
+        deadline: time + UInt64(seconds) * 1_000_000_000, slot: 0, isMultiple: false,
+        purpose: .approval, asker: actor, parts: body.isEmpty ? [] : parts, use: 0),
+      spending, pass, at: asked, by: actor, text, body: body)
   }
 
   /// What a payment moves out of the account `source` of its payer.
@@ -124,11 +147,20 @@ extension NaiveLedger {
     }
   }
 
-  /// What is available covers the amount, and the fee where the payer bears it; a payee who bears
-  /// it is left something.
-  func checkFunds(_ payer: Int, _ amount: Int128, _ fee: Int128) throws(Refusal) {
-    let total = debited(amount, fee)
+  /// A payee who bears the fee is left something, the policies let it pass, and what is available
+  /// covers the amount, and the fee where the payer bears it.
+  func checked(
+    _ spending: Spending, _ amount: Int128, _ fee: Int128
+  ) throws(Refusal) -> Pass {
     try checkFee(fee, of: amount, by: schedule)
+    if bug == .fundsAreCheckedFirst { try checkFunds(spending.payer, amount, fee) }
+    let pass = try pass(spending)
+    try checkFunds(spending.payer, amount, fee)
+    return pass
+  }
+
+  private func checkFunds(_ payer: Int, _ amount: Int128, _ fee: Int128) throws(Refusal) {
+    let total = debited(amount, fee)
     var covered = bug == .feeIsNotCovered ? amount : total
     if bug == .balanceIsNeverEmptied { covered += 1 }
     let available = available(payer)
@@ -150,6 +182,11 @@ extension NaiveLedger {
   /// What the payer needs for an amount by the schedule of now.
   func debited(_ amount: Int128, _ fee: Int128) -> Int128 {
     terms.side == .payer ? amount + fee : amount
+  }
+
+  /// What counts for the limits of policies.
+  func counted(_ amount: Int128, _ fee: Int128) -> Int128 {
+    bug == .limitsForgetTheFee ? amount : debited(amount, fee)
   }
 
   /// The payee to credit; a label that is new is registered by an event of its own.
@@ -194,7 +231,8 @@ extension NaiveLedger {
 extension NaiveLedger {
   mutating func reserve(
     from: WalletNumber, to: Payments.Recipient, _ amount: Int128, _ named: AssetNumber,
-    seconds: UInt32, isMultiple: Bool, by actor: Actor, _ text: String?, label: String?
+    seconds: UInt32, isMultiple: Bool, _ category: UInt128, by actor: Actor, _ text: String?,
+    label: String?
   ) throws(Refusal) {
     let payer = try payer(from, amount, named, .internal, by: actor)
     let secondsMax = 30 * 86_400
@@ -205,26 +243,43 @@ extension NaiveLedger {
     }
     try checkPayee(to, from: from, payer)
     let fee = fee(on: amount)
-    try checkFunds(payer, amount, fee)
+    let spending = Spending(
+      payer: payer, amount: counted(amount, fee), receivers: [to], rail: .internal,
+      category: category, isHold: true)
+    let pass = try checked(spending, amount, fee)
 
     let asked = time
     let payee = registered(to, payer, actor, label)
-    let asset = wallets[payer].asset
     let total = bug == .payeeSideHoldsTheFee ? amount + fee : debited(amount, fee)
     let made = bug == .labelShortensTheDeadline ? asked : time
-    let deadline = made + UInt64(seconds) * 1_000_000_000
-    let slot = takeSlot()
-    move(total, asset, debit: Self.wallet(payer), credit: Self.held(payer))
-    reservations.append(
+    hold(
       Reservation(
-        number: EventNumber(UInt64(log.count + 1)), payer: payer, payee: payee, amount: amount,
-        held: total, schedule: schedule, deadline: deadline, slot: slot, isMultiple: isMultiple))
+        number: .none, payer: payer, payee: payee, amount: amount, held: total,
+        schedule: schedule, deadline: made + UInt64(seconds) * 1_000_000_000, slot: 0,
+        isMultiple: isMultiple, purpose: .hold, asker: actor, use: 0),
+      spending, pass, at: asked, by: actor, text)
+  }
+
+  /// Holds what it says, and gives it its number, its row and its count.
+  private mutating func hold(
+    _ new: Reservation, _ spending: Spending, _ pass: Pass, at asked: UInt64, by actor: Actor,
+    _ text: String?, body: [UInt8] = []
+  ) {
+    var new = new
+    new.number = EventNumber(UInt64(log.count + 1))
+    new.slot = takeSlot()
+    new.use = uses.count
+    let asset = wallets[new.payer].asset
+    move(new.held, asset, debit: Self.wallet(new.payer), credit: Self.held(new.payer))
     let hold = Reservations.Hold(
-      amount: Amount(units: amount), fee: Amount(units: total - amount), payer: from,
-      payee: payee, deadline: Timestamp(nanoseconds: deadline),
-      slot: ReservationSlot(UInt64(slot)), schedule: ScheduleNumber(UInt64(schedule)),
-      asset: asset, purpose: .hold, isMultiple: isMultiple)
-    record(.reservation(.reserved(hold)), by: actor, text)
+      amount: Amount(units: new.amount), fee: Amount(units: new.held - new.amount),
+      payer: WalletNumber(UInt64(new.payer + 1)), payee: new.payee,
+      deadline: Timestamp(nanoseconds: new.deadline), slot: ReservationSlot(UInt64(new.slot)),
+      schedule: ScheduleNumber(UInt64(new.schedule)), asset: asset, purpose: new.purpose,
+      isMultiple: new.isMultiple)
+    reservations.append(new)
+    record(.reservation(.reserved(hold)), by: actor, text, body: body)
+    count(spending, pass, at: asked, hold: new.slot, by: actor)
   }
 
   /// The row that was freed last, or a new one.
@@ -236,7 +291,9 @@ extension NaiveLedger {
 
   /// The reservation that this event made, from 0, where the actor may end it.
   private func open(_ number: EventNumber, by actor: Actor) throws(Refusal) -> Int {
-    let place = reservations.firstIndex { $0.number == number }
+    let place = reservations.firstIndex { hold in
+      hold.number == number && (hold.purpose == .hold || bug == .holderEndsWhatWaits)
+    }
     guard let place, mayUse(reservations[place].payer, actor) || bug == .anybodyMayCapture
     else { throw Refusal(.reservationNotFound) }
     // Also where its timer did not fire yet, in a unit that goes on beyond the deadline.
@@ -248,7 +305,12 @@ extension NaiveLedger {
   mutating func capture(
     _ number: EventNumber, _ asked: Int128?, isLast: Bool, by actor: Actor
   ) throws(Refusal) {
-    let place = try open(number, by: actor)
+    try capture(try open(number, by: actor), asked, isLast: isLast, by: actor)
+  }
+
+  mutating func capture(
+    _ place: Int, _ asked: Int128?, isLast: Bool, by actor: Actor
+  ) throws(Refusal) {
     let hold = reservations[place]
     if bug == .captureWaitsWhileFrozen, wallets[hold.payer].status == .frozen {
       throw Refusal(.walletFrozen)
@@ -272,17 +334,19 @@ extension NaiveLedger {
       payer: WalletNumber(UInt64(hold.payer + 1)), payee: hold.payee,
       schedule: ScheduleNumber(UInt64(hold.schedule)), asset: wallets[hold.payer].asset,
       rail: .internal, side: schedules[hold.schedule - 1].terms.side)
-    settle(payment, Self.parts(payment), from: Self.held(hold.payer))
+    let parts = hold.parts.isEmpty ? Self.parts(payment) : hold.parts
+    settle(payment, parts, from: Self.held(hold.payer))
     reservations[place].captured += amount
     reservations[place].held -= payment.side == .payer ? amount + fee : amount
     let ends = !hold.isMultiple || isLast || amount == left
-    let released = ends ? end(place) : 0
+    let released = ends ? end(place, isCounted: bug != .captureGivesNothingBack) : 0
     let capture = Reservations.Capture(
-      payment: payment, released: Amount(units: released), reservation: number,
+      payment: payment, released: Amount(units: released), reservation: hold.number,
       slot: ReservationSlot(UInt64(hold.slot)), isLast: ends)
-    record(.reservation(.captured(capture)), by: actor)
-    paid.append(
-      Paid(number: log[log.count - 1].number, payment: payment, parts: Self.parts(payment)))
+    record(
+      .reservation(.captured(capture)), by: actor,
+      body: hold.parts.isEmpty ? [] : Self.body(parts))
+    paid.append(Paid(number: log[log.count - 1].number, payment: payment, parts: parts))
     if case .wallet(let payee) = hold.payee {
       setAside(
         payment.side == .payer ? amount : amount - fee, Int(payee.rawValue) - 1, by: actor)
@@ -306,7 +370,7 @@ extension NaiveLedger {
   }
 
   /// Ends the reservation and gives back what is left of it.
-  private mutating func end(_ place: Int) -> Int128 {
+  private mutating func end(_ place: Int, isCounted: Bool = true) -> Int128 {
     let hold = reservations[place]
     var units = hold.held
     if bug == .endForgetsTheFee { units = min(units, hold.amount - hold.captured) }
@@ -316,13 +380,15 @@ extension NaiveLedger {
     reservations[place].held = 0
     reservations[place].isOpen = false
     freeSlots.append(hold.slot)
+    giveBack(units, of: reservations[place], isCounted)
     return units
   }
 
-  private mutating func ended(_ place: Int) -> Reservations.End {
+  mutating func ended(_ place: Int, isCounted: Bool = true) -> Reservations.End {
     let hold = reservations[place]
     return Reservations.End(
-      amount: Amount(units: end(place)), payer: WalletNumber(UInt64(hold.payer + 1)),
+      amount: Amount(units: end(place, isCounted: isCounted)),
+      payer: WalletNumber(UInt64(hold.payer + 1)),
       reservation: hold.number, slot: ReservationSlot(UInt64(hold.slot)),
       asset: wallets[hold.payer].asset)
   }
@@ -334,6 +400,7 @@ extension NaiveLedger {
 
   mutating func expire(reservation place: Int) {
     let deadline = Timestamp(nanoseconds: reservations[place].deadline)
-    record(.reservation(.expired(ended(place), effective: deadline)), by: .ledger)
+    let end = ended(place, isCounted: bug != .expiryGivesNothingBack)
+    record(.reservation(.expired(end, effective: deadline)), by: .ledger)
   }
 }

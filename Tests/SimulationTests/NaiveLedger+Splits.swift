@@ -6,7 +6,7 @@ extension NaiveLedger {
 
   mutating func paySplit(
     from: WalletNumber, among body: [UInt8], _ amount: Int128, _ named: AssetNumber, _ rail: Rail,
-    by actor: Actor, _ text: String?, labels: [String]
+    _ category: UInt128, by actor: Actor, _ text: String?, labels: [String]
   ) throws(Refusal) {
     let payer = try payer(from, amount, named, rail, by: actor)
     let count = body.count / 48
@@ -19,8 +19,12 @@ extension NaiveLedger {
     let amounts = divided(amount, by: receivers.map(\.weight))
     let fees = feesDivided(fee, by: amounts)
     try check(receivers, from: from, payer, amounts, fees)
-    try checkFunds(payer, amount, fee)
+    let spending = Spending(
+      payer: payer, amount: counted(amount, fee), receivers: receivers.map(\.to), rail: rail,
+      category: category, isHold: false)
+    let pass = try checked(spending, amount, fee)
 
+    let asked = time
     var parts: [Part] = []
     for (index, receiver) in receivers.enumerated() {
       let place = bug == .splitTextsAreTheFirsts ? 0 : index
@@ -32,9 +36,7 @@ extension NaiveLedger {
       amount: Amount(units: amount), fee: Amount(units: fee), payer: from,
       payee: .split(UInt64(count)), schedule: ScheduleNumber(UInt64(schedule)),
       asset: wallets[payer].asset, rail: rail, side: terms.side)
-    settle(payment, parts, from: Self.wallet(payer))
-    record(.payment(.completed(payment)), by: actor, text, body: Self.body(parts))
-    paid.append(Paid(number: log[log.count - 1].number, payment: payment, parts: parts))
+    make(payment, parts, spending, pass, at: asked, by: actor, text)
   }
 
   /// 48 bytes each: the weight, the wallet or label, and which of both it is.
@@ -57,7 +59,7 @@ extension NaiveLedger {
     return receivers
   }
 
-  /// Each receiver may be paid, is named once, and gets something; at most 7 labels are new.
+  /// Each receiver may be paid, is named once, and gets something; at most 6 labels are new.
   private func check(
     _ receivers: [Receiver], from: WalletNumber, _ payer: Int, _ amounts: [Int128],
     _ fees: [Int128]
@@ -72,7 +74,7 @@ extension NaiveLedger {
         known(label, of: tenant, wallets[payer].asset) == nil
       {
         newCount += 1
-        guard newCount <= (bug == .eightLabelsMayBeNew ? 8 : 7)
+        guard newCount <= (bug == .sevenLabelsMayBeNew ? 7 : 6)
         else { throw Refusal(.splitInvalid) }
       }
       guard amounts[index] > 0 || bug == .receiverOfNothingIsAccepted

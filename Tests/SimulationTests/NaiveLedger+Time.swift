@@ -34,6 +34,7 @@ extension NaiveLedger {
   enum Timer {
     case schedule(Int)
     case reservation(Int)
+    case policy(Int)
   }
 
   /// Fires every timer that is due before the next command, the earliest first.
@@ -43,6 +44,9 @@ extension NaiveLedger {
       case .schedule(let index):
         guard deadline < time || deadline == time && bug != .timerFiresOneLate else { return }
         begin(schedule: index, deadline)
+      case .policy(let index):
+        guard deadline <= time else { return }
+        begin(policy: index, by: .ledger)
       case .reservation(let index):
         guard deadline < time || deadline == time && bug != .holdExpiresOneLate else { return }
         let first = entries.count
@@ -69,6 +73,9 @@ extension NaiveLedger {
     }
     for (index, hold) in reservations.enumerated() where hold.isOpen {
       timers.append((.reservation(index), hold.deadline, hold.number))
+    }
+    for (index, policy) in policies.enumerated() where policy.stage == .coming {
+      timers.append((.policy(index), policy.begins, policy.made))
     }
     return timers.sorted { $0.set < $1.set }
   }

@@ -63,6 +63,13 @@ struct NaiveLedger {
     var deadline: UInt64
     var slot: Int
     var isMultiple: Bool
+    /// What it is for, and who asked.
+    var purpose: Reservations.Purpose
+    var asker: Actor
+    /// What each receiver gets, where it is a split that waits.
+    var parts: [Part] = []
+    /// Where it is in ``uses``.
+    var use: Int
     var isOpen = true
   }
 
@@ -126,6 +133,13 @@ struct NaiveLedger {
   /// What is owed, the oldest first.
   var debts: [Debt] = []
   var debtSlots = Slots()
+  /// How much may be advanced, of tenant 0 in all.
+  var caps: [Cap] = []
+  /// Every policy that was ever set.
+  var policies: [Policy] = []
+  var policySlots = Slots()
+  /// Every payment and hold that was ever made.
+  var uses: [Use] = []
   /// What is paused now.
   var pauses: [Pauses.Scope] = []
   var entries: [Entry] = []
@@ -281,15 +295,20 @@ extension NaiveLedger {
     }
   }
 
-  /// Does the command and what follows from it; its last event answers for it. What is set aside
-  /// and what is netted comes after the event that answers.
+  /// Does the command and what follows from it; its last event answers for it. What is set aside,
+  /// what is netted, that it counts and that a policy begins comes after the event that answers.
   private mutating func performed(_ request: Request) throws(Refusal) -> Recorded {
     let first = entries.count
     try perform(request)
     var answer = log[log.count - 1]
-    if case .wallet(.setAside) = answer.event, bug != .setAsideAnswers {
-      answer = log[log.count - 2]
-    }
+    let isAfter =
+      switch answer.event {
+      case .wallet(.setAside): bug != .setAsideAnswers
+      case .policy(.counted): bug != .countedAnswers
+      case .policy(.began): true
+      default: false
+      }
+    if isAfter { answer = log[log.count - 2] }
     net(since: first)
     return bug == .nettingAnswers ? log[log.count - 1] : answer
   }
@@ -299,18 +318,27 @@ extension NaiveLedger {
     remember(.done(answer, isReplay: false), for: request)
   }
 
-  /// Records the refusal where it follows from the ledger's state, the request has a key and its
-  /// agent had fewer than 60 in this minute of recorded time.
+  /// Records the refusal where it follows from the ledger's state, the request has a key or a
+  /// policy denies it, and its agent had fewer than 60 in this minute of recorded time.
   private mutating func refuse(_ refusal: Refusal, _ request: Request) -> Outcome {
+    let denials: [Rejection] = [
+      .perPaymentExceeded, .limitExceeded, .countExceeded, .payeeNotAllowed, .railNotAllowed,
+      .categoryNotAllowed, .outsideHours, .assetNotCovered, .approvalNeeded,
+    ]
     let follows: [Rejection] = [
       .agentNameTaken, .credentialTaken, .assetExists, .fundingCapExceeded, .insufficientFunds,
       .scheduleInPast, .walletFrozen, .walletClosed, .walletOpen, .walletInUse, .walletNotEmpty,
       .payeeClosed, .feeTakesAll, .reservationEnded, .captureExceedsHold, .refundExceedsPayment,
       .alreadySettled, .alreadyPaused, .notPaused, .duplicateDispute, .disputeWindowPassed,
       .nothingToDispute, .disputeEnded, .disputeUnderReview, .disputeNotReviewed,
-      .paymentDisputed, .tooMuchEvidence, .walletInDispute,
+      .paymentDisputed, .tooMuchEvidence, .walletInDispute, .debtNotFound, .debtUnsettled,
+      .sameOperator, .policyInPast, .paymentNotPending,
     ]
-    guard request.key != nil, follows.contains(refusal.reason), bug != .refusalIsNotRecorded else {
+    let isDenied = denials.contains(refusal.reason)
+    let isRecorded =
+      request.key != nil && (isDenied || follows.contains(refusal.reason))
+      || isDenied && bug != .denialNeedsAKey
+    guard isRecorded, bug != .refusalIsNotRecorded else {
       return .refused(refusal, event: .none, isReplay: false)
     }
     guard request.actor.role != .anonymous else {
@@ -335,9 +363,10 @@ extension NaiveLedger {
     return remember(.refused(refusal, event: event, isReplay: false), for: request)
   }
 
-  /// Whether an agent or operator of this number was registered.
+  /// Whether an agent, operator or tenant of this number was registered.
   private func isKnown(_ actor: Actor) -> Bool {
     agent(actor) != nil
+      || (actor.role == .tenantAdmin && place(actor.tenant.rawValue, in: tenants.count) != nil)
       || (actor.role == .operator && actor.rawValue & 0xFF_FFFF_FFFF_FFFF >= 1
         && actor.rawValue & 0xFF_FFFF_FFFF_FFFF <= UInt64(operators))
   }
@@ -365,6 +394,9 @@ extension NaiveLedger {
     }
     if bug == .restartForgetsPauses { pauses = [] }
     if bug == .restartForgetsDebts { debts = [] }
+    for use in uses.indices where bug == .restartForgetsWhatWasUsed { uses[use].units = 0 }
+    for debt in debts.indices where bug == .restartForgetsWhoAsked { debts[debt].asker = nil }
+    if bug == .restartForgetsCaps { caps = [] }
     for dispute in disputes.indices where bug == .restartForgetsEvidence {
       disputes[dispute].evidenceCounts = [0, 0, 0]
     }
@@ -391,6 +423,14 @@ extension NaiveLedger {
   func isStaff(_ actor: Actor) -> Bool {
     actor.role == .operator || actor.role == .administrator
   }
+
+  /// Staff, and the admin of the tenant.
+  func manages(_ tenant: UInt64, _ actor: Actor) -> Bool {
+    isStaff(actor) || actor.role == .tenantAdmin && actor.tenant.rawValue == tenant
+  }
+
+  /// The tenant of the wallet's agent, by number; `wallet` from 0.
+  func tenant(of wallet: Int) -> UInt64 { agents[Int(wallets[wallet].agent) - 1].tenant }
 
   /// Where the thing of this number is in its list of `count`, if there is one.
   func place(_ number: UInt64, in count: Int) -> Int? {

@@ -84,6 +84,7 @@ struct Simulation<Tested: Subject> {
     // A restart forgets nothing that counts, and neither does the model.
     if isDone { model = after }
     try await tick()
+    try await subject.compareLimits(with: model)
     try compareAccounts(books)
     try await compareBalances(books.places)
   }
@@ -98,6 +99,7 @@ struct Simulation<Tested: Subject> {
       for case .refused(let refusal, _, _) in actual[index] { reasons.insert(refusal.reason) }
     }
     let touched = try await tick()
+    try await subject.compareLimits(with: model)
     if stepCount % 16 == 0 {
       try compareAccounts(books)
       try await compareBalances(books.places)
@@ -217,6 +219,7 @@ extension Simulation {
     }
     try compareAccounts(again)
     try await compareBalances(again.places)
+    try await subject.compareLimits(with: model)
     try await subject.compare(with: model)
   }
 }

@@ -14,6 +14,8 @@ protocol Subject {
   func events(from number: EventNumber) throws -> [Recorded]
   /// The body of an event; empty where it has none.
   func body(of number: EventNumber) throws -> [UInt8]
+  /// Says what was used of policies or is owed of what was advanced, that `model` says is otherwise.
+  func compareLimits(with model: NaiveLedger) async throws
   /// Says what else it holds that `model` says is otherwise.
   func compare(with model: NaiveLedger) async throws
   /// Closes the ledger and opens it again.
@@ -66,7 +68,8 @@ struct NaiveSubject: Subject {
         ledger.balance(NaiveLedger.hold(dispute), place.asset)
       case .receivable(let dispute):
         -ledger.balance(NaiveLedger.receivable(dispute), place.asset)
-      case .faucet, .feeIncome, .dust: preconditionFailure("nobody is told these balances")
+      case .faucet, .feeIncome, .dust, .badDebt:
+        preconditionFailure("nobody is told these balances")
       }
     }
   }
@@ -76,6 +79,11 @@ struct NaiveSubject: Subject {
   }
 
   func body(of number: EventNumber) -> [UInt8] { ledger.body(of: number) }
+
+  func compareLimits(with model: NaiveLedger) throws(Mismatch) {
+    guard ledger.limits == model.limits, ledger.exposures == model.exposures
+    else { throw Mismatch("\(ledger.limits) are not \(model.limits)") }
+  }
 
   func compare(with model: NaiveLedger) throws(Mismatch) {
     for number in 1...model.log.count where ledger.text(of: number) != model.text(of: number) {
