@@ -33,6 +33,11 @@ extension Generator {
     case .evidence: return submitEvidence(model, broken)
     case .decide: return decide(model, broken)
     case .repay: return repay(model, broken)
+    case .setPolicy: return setPolicy(model, broken)
+    case .decideWaiting: return decideWaiting(model, broken)
+    case .registerTenantAdmin: return registerTenantAdmin(model, broken)
+    case .setCap: return setCap(model, broken)
+    case .writeOff: return writeOff(model, broken)
     }
   }
 }
@@ -71,7 +76,8 @@ extension Generator {
       }
     }
     let command = Payments.Command.pay(
-      from: from, to: to, amount: Amount(units: amount), asset: asset, rail: .internal)
+      from: from, to: to, amount: Amount(units: amount), asset: asset, rail: .internal,
+      category: category())
     return Request(.payment(command), by: actor)
   }
 
@@ -88,6 +94,7 @@ extension Generator {
   /// a wallet may be closed with it.
   mutating func amount(_ model: NaiveLedger, _ payer: Int) -> Int128 {
     let available = model.available(payer)
+    if dice.isOne(in: 3), let border = border(model, payer) { return border }
     let borders = model.schedules[model.schedule - 1].tiers.map(\.from)
     if !borders.isEmpty, dice.isOne(in: 4) {
       return max(dice.pick(borders) + Int128(dice.below(3)) - 1, 1)
@@ -186,15 +193,21 @@ extension Generator {
 
 extension Generator {
   private mutating func registerAgent(_ model: NaiveLedger, _ broken: Int) -> Request {
-    let tenant = UInt128(dice.below(4))
+    var tenant = UInt128(dice.below(4))
     // A name's hash is one of the tenant's too; an agent of a tenant of its own needs none.
     var name = tenant == 0 || dice.isOne(in: 3) ? 0 : tenant << 64 | dice.bits128() >> 66
     var asset = AssetNumber(UInt64(dice.below(model.assets.count) + 1))
     var apiKey = dice.bits128()
     var secretKey = dice.bits128()
     var actor = dice.isOne(in: 4) ? staff(model) : .anonymous
+    if swarm.kinds[Swarm.Kind.registerTenantAdmin.rawValue] > 0, dice.isOne(in: 3) {
+      let admin = admin(model)
+      (actor, tenant) = (admin.actor, dice.isOne(in: 3) ? 0 : admin.name)
+      if dice.isOne(in: 4) { name = 0 }
+    }
     for _ in 0..<broken {
-      switch dice.below(8) {
+      switch dice.below(9) {
+      case 8: tenant = UInt128(dice.below(4))
       case 0, 7:
         let names = model.agents.map(\.name).filter { $0 >> 64 == tenant && $0 != 0 }
         if !names.isEmpty { name = dice.pick(names) }
@@ -229,6 +242,9 @@ extension Generator {
     if isOperator {
       actor = .operator(OperatorNumber(UInt64(dice.below(model.operators) + 1)))
       kind = .operatorKey
+    }
+    if swarm.kinds[Swarm.Kind.registerTenantAdmin.rawValue] > 0, dice.isOne(in: 4) {
+      (actor, kind) = (admin(model).actor, .tenantKey)
     }
     for _ in 0..<broken {
       switch dice.below(4) {
@@ -271,9 +287,10 @@ extension Generator {
   }
 
   mutating func anybody(_ model: NaiveLedger) -> Actor {
-    switch dice.below(6) {
+    switch dice.below(7) {
     case 0: .anonymous
     case 1: .administrator
+    case 4: .tenantAdmin(TenantNumber(UInt64(dice.below(model.tenants.count + 1) + 1)))
     case 2: .operator(OperatorNumber(UInt64(dice.below(model.operators + 1) + 1)))
     case 3: .agent(AgentNumber(number(beyond: model.agents.count) & 0x00FF_FFFF_FFFF_FFFF))
     default: .agent(AgentNumber(UInt64(dice.below(model.agents.count) + 1)))

@@ -31,7 +31,8 @@ extension Generator {
       }
     }
     let command = Payments.Command.pay(
-      from: from, to: .split, amount: Amount(units: amount), asset: asset, rail: .internal)
+      from: from, to: .split, amount: Amount(units: amount), asset: asset, rail: .internal,
+      category: category())
     return Request(
       .payment(command), by: actor, texts: texts(of: shares), body: body ?? Share.body(shares))
   }

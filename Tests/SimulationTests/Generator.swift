@@ -10,6 +10,8 @@ struct Generator {
   private var asked: [Request] = []
   private var units: [[Request]] = []
   private var fingerprintCount: UInt64 = 0
+  /// What is to come of the story that is told.
+  private var chapters: [Chapter] = []
 
   init(seed: UInt64) {
     dice = Dice(seed: seed)
@@ -19,6 +21,11 @@ struct Generator {
   /// The next step, where `model` says what is so.
   mutating func next(_ model: NaiveLedger) -> Step {
     if model.agents.isEmpty { return .submit([Job(requests: firstRequests())]) }
+    // Now and then something else happens meanwhile.
+    if !chapters.isEmpty, !dice.isOne(in: 5) {
+      let chapter = chapters.removeFirst()
+      return keyed(chapter(&self, model))
+    }
     if swarm.livemode {
       let isPoor = model.wallets.indices.allSatisfy { model.available($0) == 0 }
       if dice.isOne(in: isPoor ? 2 : 40) { return deposit(model) }
@@ -40,6 +47,9 @@ struct Generator {
     case .unit: return .submit([Job(requests: unit(model), isLinked: true)])
     case .unitAgain: return .submit([Job(requests: unitAgain(model), isLinked: true)])
     case .together: return .submit((0...dice.below(5)).map { _ in anyJob(model) })
+    case .story:
+      chapters = story(model)
+      return .submit([Job(requests: batch(model))])
     case .storm: return .submit([Job(requests: storm(model))])
     case .fault:
       let job =
@@ -50,6 +60,18 @@ struct Generator {
     // Those of taking the lock and of a commit without a record.
     case .opening: return .opening(fault(withinCalls: 6))
     }
+  }
+
+  /// Some of the requests of a story have keys, too.
+  private mutating func keyed(_ step: Step) -> Step {
+    guard case .submit(var jobs) = step else { return step }
+    for job in jobs.indices {
+      for place in jobs[job].requests.indices where dice.isOne(in: 2) {
+        let key = IdempotencyKey(fingerprint: fingerprint(), digest: dice.next())
+        jobs[job].requests[place].key = key
+      }
+    }
+    return .submit(jobs)
   }
 
   private mutating func fault(withinCalls count: Int) -> DiskFault {
@@ -67,11 +89,11 @@ struct Generator {
     }
   }
 
-  /// An operator, and agents with money.
+  /// Two operators, and agents with money.
   private mutating func firstRequests() -> [Request] {
-    var requests = [
+    var requests = (0..<2).map { _ in
       Request(.identity(.registerOperator(key: dice.bits128())), by: .administrator)
-    ]
+    }
     for number in 1...swarm.agentCount {
       requests.append(
         Request(
@@ -246,6 +268,9 @@ extension Generator {
     {
       return end
     }
+    if swarm.kinds[Swarm.Kind.setPolicy.rawValue] > 0, dice.isOne(in: 4) {
+      return endOfPeriod(model)
+    }
     switch dice.below(8) {
     case 0: return model.wall - 1
     case 1: return model.wall - second
@@ -261,6 +286,7 @@ extension Generator {
   /// More refusals of one agent than are recorded in a minute.
   private mutating func storm(_ model: NaiveLedger) -> [Request] {
     if dice.isOne(in: 2), let evidence = muchEvidence(model) { return evidence }
+    if dice.isOne(in: 2), let denials = denials(model) { return denials }
     let wallet = dice.below(model.wallets.count)
     let actor = Actor.agent(AgentNumber(model.wallets[wallet].agent))
     let tooMuch = Command.payment(

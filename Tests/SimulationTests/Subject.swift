@@ -14,7 +14,7 @@ protocol Subject {
   func events(from number: EventNumber) throws -> [Recorded]
   /// The body of an event; empty where it has none.
   func body(of number: EventNumber) throws -> [UInt8]
-  /// Says what was used of policies or is owed of what was advanced, that `model` says is otherwise.
+  /// Says what was used of policies or is owed of advances that `model` says is otherwise.
   func compareLimits(with model: NaiveLedger) async throws
   /// Says what else it holds that `model` says is otherwise.
   func compare(with model: NaiveLedger) async throws

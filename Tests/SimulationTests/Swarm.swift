@@ -9,7 +9,8 @@ struct Swarm: CustomStringConvertible {
   enum Kind: Int, CaseIterable {
     case registerAgent, registerOperator, issue, revoke, openWallet, addAsset, fund, pay,
       payExternal, paySplit, setFees, reserve, capture, release, refund, freeze, close, reopen,
-      pause, dispute, evidence, decide, repay
+      pause, dispute, evidence, decide, repay, setPolicy, decideWaiting, registerTenantAdmin,
+      setCap, writeOff
 
     /// How often a run may choose it. Where much is stopped or ended, little else passes; most of
     /// what can go wrong is where money moves.
@@ -25,13 +26,18 @@ struct Swarm: CustomStringConvertible {
       case .repay: [0, 5, 10, 10, 20]
       case .evidence: [0, 1, 2, 4, 8]
       case .freeze, .close, .reopen, .pause: [0, 1, 2, 4, 8]
+      case .setPolicy: [0, 2, 4, 8, 16]
+      case .decideWaiting: [0, 5, 10, 20, 20]
+      case .registerTenantAdmin, .setCap: [0, 1, 2, 4, 4]
+      case .writeOff: [0, 2, 5, 10, 10]
       }
     }
   }
 
   /// How it is asked, and what happens in between.
   enum Move: Int, CaseIterable {
-    case single, batch, unit, unitAgain, together, clock, restart, crash, storm, fault, opening
+    case single, batch, unit, unitAgain, together, clock, restart, crash, storm, fault, opening,
+      story
   }
 
   /// How many agents a run begins with.
@@ -67,12 +73,21 @@ struct Swarm: CustomStringConvertible {
     livemode = dice.isOne(in: 4)
     // Disputes are many of a run's commands or none; a live ledger is there for them.
     if dice.isOne(in: 2), !livemode {
-      for kind in [Kind.dispute, .evidence, .decide, .repay] { kinds[kind.rawValue] = 0 }
+      for kind in [Kind.dispute, .evidence, .decide, .repay, .setCap, .writeOff] {
+        kinds[kind.rawValue] = 0
+      }
     } else {
       kinds[Kind.dispute.rawValue] = max(kinds[Kind.dispute.rawValue], 5)
       kinds[Kind.decide.rawValue] = max(kinds[Kind.decide.rawValue], 5)
     }
-    moves = [24, 12, 12, 6, 12, 12, 1, 1, 1, 2, 1]
+    // So are policies.
+    if dice.isOne(in: 3) {
+      for kind in [Kind.setPolicy, .decideWaiting] { kinds[kind.rawValue] = 0 }
+    } else {
+      kinds[Kind.setPolicy.rawValue] = max(kinds[Kind.setPolicy.rawValue], 2)
+      kinds[Kind.decideWaiting.rawValue] = max(kinds[Kind.decideWaiting.rawValue], 5)
+    }
+    moves = [24, 12, 12, 6, 12, 12, 1, 1, 1, 2, 1, 6]
     for move in Move.allCases where move != .single && dice.isOne(in: 3) {
       moves[move.rawValue] = 0
     }
