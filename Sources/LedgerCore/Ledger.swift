@@ -91,12 +91,12 @@ extension Command {
     switch self {
     case .identity(.revoke), .wallet(.freeze), .wallet(.unfreeze), .wallet(.close),
       .wallet(.reopen), .reservation(.capture), .reservation(.release), .refund, .pause,
-      .dispute(.withdraw), .dispute(.review), .dispute(.resolve), .receivable, .policy, .approval:
+      .dispute(.withdraw), .dispute(.review), .dispute(.resolve), .receivable, .approval:
       false
     case .identity(.registerAgent), .identity(.registerOperator), .identity(.issue),
       .identity(.registerTenantAdmin),
       .wallet(.open), .wallet(.fund), .wallet(.addAsset), .payment, .fee, .reservation(.reserve),
-      .dispute(.open), .dispute(.submitEvidence):
+      .dispute(.open), .dispute(.submitEvidence), .policy:
       true
     }
   }
@@ -266,6 +266,11 @@ public struct Ledger: ~Copyable {
   }
 
   deinit { undo.destroy() }
+
+  /// The tenant of a wallet's agent.
+  func tenant(of wallet: WalletNumber) -> TenantNumber {
+    identity.agents[wallets.wallets[wallet].agent].tenant
+  }
 
   /// Decides a command with its `body`: events, or a refusal. Pure; `now` is the first event's
   /// time, and `named` the event of ``Command/named`` and its body, where the command names one

@@ -48,6 +48,105 @@ import Testing
     ]
   }
 
+  // MARK: - Tenants' admins
+
+  private static let adminKey: UInt128 = 0xAD01
+  private static let admin = Actor.tenantAdmin(TenantNumber(1))
+
+  private static func registerAdmin(
+    of tenant: TenantNumber = .none, named name: UInt128 = 0, key: UInt128 = adminKey
+  ) -> Command {
+    .identity(.registerTenantAdmin(tenant: tenant, name: name, key: key))
+  }
+
+  private static func issued(
+    _ credential: UInt64, to tenant: UInt64, key: UInt128 = adminKey
+  ) -> Event {
+    .identity(
+      .credentialIssued(
+        credential: CredentialNumber(credential), key: key, kind: .tenantKey,
+        holder: .tenantAdmin(TenantNumber(tenant))))
+  }
+
+  @Test func `staff gives a tenant its key, by number or by a name that may be new`() {
+    let staff = Actor.operator(Self.operator)
+    expect(
+      when: Self.registerAdmin(of: TenantNumber(1)), by: staff, then: [Self.issued(7, to: 1)])
+    let new = Event.identity(.tenantRegistered(tenant: TenantNumber(4), name: Self.acme))
+    expect(
+      when: Self.registerAdmin(named: Self.acme), by: staff, then: [new, Self.issued(7, to: 4)],
+      texts: [.label(0), .none])
+    expect(
+      given: Scenario.agents + [new], when: Self.registerAdmin(named: Self.acme), by: staff,
+      then: [Self.issued(7, to: 4)])
+    for (command, actor, reason) in [
+      (Self.registerAdmin(of: TenantNumber(1)), Actor.anonymous, Rejection.notPermitted),
+      (Self.registerAdmin(of: TenantNumber(1)), .agent(Scenario.ann), .notPermitted),
+      (Self.registerAdmin(of: TenantNumber(1)), Self.admin, .notPermitted),
+      (Self.registerAdmin(of: TenantNumber(9)), staff, .tenantNotFound),
+      (Self.registerAdmin(), staff, .tenantNotFound),
+      (Self.registerAdmin(of: TenantNumber(1), key: 0), staff, .credentialTaken),
+      (
+        Self.registerAdmin(of: TenantNumber(1), key: Scenario.apiKey(1)), staff, .credentialTaken
+      ),
+    ] {
+      expect(when: command, by: actor, refused: reason)
+    }
+  }
+
+  /// AP-08: its name is taken, so a stranger who gives it is a tenant of his own.
+  @Test func `a tenant that has an admin is joined through him or staff`() {
+    let acme = Event.identity(.tenantRegistered(tenant: TenantNumber(4), name: Self.acme))
+    let open = Scenario.agents + [acme]
+    expect(
+      given: open, when: Self.register(tenant: Self.acme), by: .anonymous,
+      then: Self.registered(in: 4))
+    let taken = open + [Self.issued(7, to: 4)]
+    for (actor, tenant) in [
+      (Actor.tenantAdmin(TenantNumber(4)), UInt64(4)), (.administrator, 4), (.anonymous, 5),
+      (.tenantAdmin(TenantNumber(1)), 0),
+    ] {
+      guard tenant > 0 else {
+        expect(
+          given: taken, when: Self.register(tenant: Self.acme), by: actor, refused: .notPermitted)
+        continue
+      }
+      let ledger = Scenario.ledger(after: taken)
+      var decision = Decision()
+      #expect(throws: Never.self) {
+        try ledger.decide(
+          Self.register(tenant: Self.acme), by: actor, at: Scenario.now, into: &decision)
+      }
+      guard
+        case .identity(.agentRegistered(_, let joined, _, let name, _, _)) =
+          decision[decision.answer]
+      else {
+        Issue.record("registering ends in the agent")
+        continue
+      }
+      // The stranger's name takes no place within the tenant.
+      #expect(joined == TenantNumber(tenant) && name == (tenant == 4 ? Self.name : 0))
+    }
+  }
+
+  @Test func `an admin turns his own keys over`() {
+    let given = Scenario.agents + [Self.issued(7, to: 1)]
+    let issue = Command.identity(.issue(key: 0xAD02, kind: .tenantKey))
+    expect(
+      given: given, when: issue, by: Self.admin, then: [Self.issued(8, to: 1, key: 0xAD02)])
+    expect(
+      given: given, when: .identity(.revoke(CredentialNumber(7))), by: Self.admin,
+      then: [.identity(.credentialRevoked(credential: CredentialNumber(7)))])
+    for (kind, actor) in [
+      (Identity.CredentialKind.apiKey, Self.admin), (.operatorKey, Self.admin),
+      (.tenantKey, .agent(Scenario.ann)), (.tenantKey, .operator(Self.operator)),
+    ] {
+      expect(
+        given: given, when: .identity(.issue(key: 0xAD02, kind: kind)), by: actor,
+        refused: .notPermitted)
+    }
+  }
+
   // MARK: - Agents
 
   @Test(arguments: [Actor.anonymous, .operator(OperatorNumber(1)), .administrator])

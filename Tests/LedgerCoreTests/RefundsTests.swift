@@ -221,6 +221,32 @@ import Testing
     expect(given: closed, when: Self.refund(nil), by: .administrator, refused: .walletClosed)
   }
 
+  /// of a wallet the payee's admin, also while it is frozen; of a label the payer's.
+  @Test func `a tenant's admin gives back what its agents got`() {
+    let (payers, payees) = (Actor.tenantAdmin(TenantNumber(1)), Actor.tenantAdmin(TenantNumber(2)))
+    let frozen = Self.given + [.wallet(.frozen(wallet: Scenario.bobWallet))]
+    expect(given: frozen, when: Self.refund(nil), by: payees, then: [Self.refunded(1_000)])
+    expect(given: Self.given, when: Self.refund(nil), by: payers, refused: .notPermitted)
+    let stranger = Actor.tenantAdmin(TenantNumber(3))
+    expect(given: Self.given, when: Self.refund(nil), by: stranger, refused: .paymentNotFound)
+    let label = Payments.Payee.external(PayeeNumber(1))
+    let given =
+      Scenario.agents + [
+        Scenario.funded(Scenario.annWallet, 10_000),
+        .payment(
+          .payeeRegistered(
+            payee: PayeeNumber(1), tenant: TenantNumber(1), asset: Scenario.usd, label: 7)),
+        Scenario.paid(1_000, fee: 4, to: label),
+      ]
+    let number = EventNumber(UInt64(given.count + 1))
+    let command = Command.refund(.refund(number, amount: nil))
+    expect(
+      given: given, when: command, by: payers,
+      then: [Self.refunded(1_000, of: number, from: label)])
+    expect(given: given, when: command, by: payees, refused: .paymentNotFound)
+    expect(given: given, when: command, by: .agent(Scenario.ann), refused: .notPermitted)
+  }
+
   @Test func `a refund passes while everything is stopped`() {
     expect(
       given: Self.given + [.pause(.paused(.ledger))], when: Self.refund(nil), by: Self.bob,

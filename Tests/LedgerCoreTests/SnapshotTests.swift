@@ -9,13 +9,24 @@ import Testing
 /// Method: a ledger with every kind of row; snapshots made, spoiled and exchanged; the state after
 /// opening is compared with the one before, byte by byte.
 @Suite(.timeLimit(.minutes(3))) struct SnapshotTests {
-  /// A ledger with tenants, credentials, external payees, schedules to come and recorded refusals.
+  /// A ledger with tenants, credentials, external payees, schedules to come, recorded refusals, and
+  /// policies in force and to come.
   private static func scene(_ options: Engine.Options = TestClock().options) throws -> Scene {
     let scene = try Scene(options)
     let soon = Timestamp(nanoseconds: TestClock.start + TestClock.day)
     _ = try scene.engine.submitAndWait([
       Request(.fee(.set(Fees.Terms(basisPoints: 7), begins: soon)), by: .administrator),
       Request(.fee(.set(Fees.Terms(basisPoints: 8), begins: soon.next)), by: .administrator),
+    ])
+    let limits = Policies.Rule.body([
+      .spend(.commandMax, Scenario.usd, .month), .count(1_000, .day), .deny(.category(7)),
+    ])
+    _ = try scene.engine.submitAndWait([
+      Request(
+        .policy(.set(.tenant(TenantNumber(1)), begins: .none)), by: .administrator, body: limits),
+      Request(.policy(.set(.wallet(scene.from), begins: soon)), by: .administrator, body: limits),
+      Request(
+        .receivable(.setCap(.none, Scenario.usd, Amount(units: 5))), by: .administrator),
     ])
     for index in 0..<30 {
       _ = try scene.engine.submitAndWait([
@@ -76,6 +87,14 @@ import Testing
     #expect(try engine.read { ledger in ledger.identity.isTaken(name: 0) } == false)
     let hash = engine.preparation.hash(credential: "sk_bob")
     #expect(try engine.read { $0.identity.holder(of: hash) != nil })
+    // So are policies, with what was used before.
+    let (used, isComing) = try engine.read { ledger in
+      let slot = ledger.policies.current(of: .tenant(TenantNumber(1)))
+      let rule = ledger.policies.rules[ledger.policies.rows[slot].firstRule]
+      return (rule.counter.units, ledger.policies.coming(of: .wallet(scene.from)).isSome)
+    }
+    // 61 of 1,000 with their fees, and five of 7.
+    #expect(used == 61 * 1_004 + 5 * 8 && isComing)
     // Timers that the snapshot held fire.
     clock.set(TestClock.start + 2 * TestClock.day)
     #expect(try engine.read { $0.fees.current } == ScheduleNumber(3))

@@ -4,7 +4,7 @@
 ///
 ///     issued ──▶ revoked      dead at once, for ever
 ///
-/// Invariant: a credential belongs to one agent or operator for ever; an agent belongs to one
+/// Invariant: a credential belongs to one agent, tenant or operator for ever; an agent belongs to one
 /// tenant; an agent's name is unique within its tenant.
 public enum Identity {
   /// What a credential is good for. One byte in the frame, never reused.
@@ -35,7 +35,7 @@ public enum Identity {
     /// Registers an operator by the keyed hash of his key. Administrator only.
     case registerOperator(key: UInt128)
     /// Gives a tenant a key of its admin's. Staff only. From then on, only who shows such a key, or
-    /// staff, registers agents of this tenant.
+    /// staff, registers agents of this tenant; whoever joined before stays.
     ///
     /// The second text is the tenant's name, where one is given.
     /// - `tenant`: the tenant, or none where `name` names it.
@@ -43,7 +43,7 @@ public enum Identity {
     case registerTenantAdmin(tenant: TenantNumber, name: UInt128, key: UInt128)
     /// Gives the actor's agent or tenant, or for an operator himself, another credential.
     case issue(key: UInt128, kind: CredentialKind)
-    /// Ends a credential of the actor's, or as administrator anyone's.
+    /// Ends a credential of the actor's, as staff a tenant's, or as administrator anyone's.
     case revoke(CredentialNumber)
   }
 
@@ -232,7 +232,11 @@ public enum Identity {
         throw Refusal(.credentialNotFound)
       }
       let row = ledger.identity.credentials[credential]
-      guard row.isLive == 1, row.holder == actor.rawValue || actor.role == .administrator else {
+      let isTenants = row.kind == UInt32(CredentialKind.tenantKey.rawValue)
+      guard row.isLive == 1,
+        row.holder == actor.rawValue || actor.role == .administrator
+          || actor.isStaff && isTenants
+      else {
         throw Refusal(.credentialNotFound)
       }
       decision.emit(.identity(.credentialRevoked(credential: credential)))

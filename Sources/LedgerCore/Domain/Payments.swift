@@ -221,7 +221,7 @@ public enum Payments {
       let total = try amount.adding(try feeOnTop(fee, of: amount, side))
       try checkRoom(for: amount, of: payee, ledger)
       let spend = Policies.Spend(
-        payer: from, agent: payer.agent, asset: payer.asset, amount: total, recipient: to,
+        payer: from, asset: payer.asset, amount: total, recipient: to,
         rail: rail, category: category, isHold: false)
       let pass = try Policies.check(spend, shares: Span(), ledger, at: now)
       try check(payer, covers: total)

@@ -20,7 +20,7 @@
 public enum Receivables {
   // MARK: - Commands
 
-  /// What can be asked about receivables. Staff only.
+  /// What can be asked about receivables. Staff only; write-offs by operators.
   public enum Command: Hashable, Sendable {
     /// Gives up what an agent owes the platform for the dispute that this event opened, once it was
     /// decided. Done when a second operator asks for the same. What the payer is to get of it, the
@@ -344,6 +344,8 @@ public enum Receivables {
     guard actor.isStaff else { throw Refusal(.notPermitted) }
     switch command {
     case .writeOff(let number, let agent):
+      // Whoever can open the data directory has an operator's key too, and is no second person.
+      guard actor.role == .operator else { throw Refusal(.notPermitted) }
       guard case .dispute(.opened(let opening))? = named?.event else {
         throw Refusal(.disputeNotFound)
       }

@@ -12,9 +12,9 @@ public enum Refunds {
   /// What can be asked about refunds.
   public enum Command: Hashable, Sendable {
     /// Gives back `amount` of the payment that this event is, or all that was not refunded yet
-    /// [AP-28]. By the payee's agent or by staff; of an external label's by staff. Of a split each
-    /// receiver gives back his part, all or none: by staff, or by an agent that all receivers
-    /// belong to.
+    /// [AP-28]. By the payee's agent, his tenant's admin or staff; of an external label's by the
+    /// admin of its tenant or staff. Of a split each receiver gives back his part, all or
+    /// none: by whoever may do so for each.
     ///
     /// The request's first text is the reason.
     case refund(EventNumber, amount: Amount?)
@@ -266,22 +266,24 @@ public enum Refunds {
     _ ledger: borrowing Ledger
   ) throws(Refusal) {
     let count = payment.payee.isSplit ? Splits.Part.count(body) : 1
-    var (isParty, isEach) = (owns(.wallet(payment.payer), actor, ledger), true)
+    let payer = ledger.wallets.wallets[payment.payer].agent
+    var isParty =
+      payer == actor.agent || actor.manages(ledger.identity.agents[payer].tenant)
+    var isEach = true
     for index in 0..<count {
-      if owns(receiver(of: payment, body, index), actor, ledger) {
+      if rules(actor, over: receiver(of: payment, body, index), ledger) {
         isParty = true
       } else {
         isEach = false
       }
     }
-    guard actor.isStaff || isEach else {
-      throw Refusal(isParty ? .notPermitted : .paymentNotFound)
-    }
+    guard isEach else { throw Refusal(isParty ? .notPermitted : .paymentNotFound) }
     for index in 0..<count {
       guard case .wallet(let number) = receiver(of: payment, body, index) else { continue }
       let status = ledger.wallets.wallets[number].status
       guard status != .closed else { throw Refusal(.walletClosed) }
-      guard actor.isStaff || status == .open else { throw Refusal(.walletFrozen) }
+      // An agent's own wallet is frozen against him, not against whoever manages it.
+      guard !actor.agent.isSome || status == .open else { throw Refusal(.walletFrozen) }
     }
   }
 
@@ -291,12 +293,16 @@ public enum Refunds {
     payment.payee.isSplit ? Splits.Part.read(body, index).payee : payment.payee
   }
 
-  private static func owns(
-    _ payee: Payments.Payee, _ actor: Actor, _ ledger: borrowing Ledger
+  /// Whether what a receiver got is the actor's to give back: a wallet's agent's, or whoever
+  /// manages the tenant; of a label the latter alone.
+  private static func rules(
+    _ actor: Actor, over payee: Payments.Payee, _ ledger: borrowing Ledger
   ) -> Bool {
     switch payee {
-    case .wallet(let number): ledger.wallets.wallets[number].agent == actor.agent
-    case .external: false
+    case .wallet(let number):
+      ledger.wallets.wallets[number].agent == actor.agent
+        || actor.manages(ledger.tenant(of: number))
+    case .external(let number): actor.manages(ledger.payments.payees[number].tenant)
     case .split: preconditionFailure("a receiver of a split is one receiver")
     }
   }

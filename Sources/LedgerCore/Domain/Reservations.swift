@@ -217,7 +217,7 @@ public enum Reservations {
       let fee = try ledger.fees.fee(on: amount, by: schedule)
       let onTop = try Payments.feeOnTop(fee, of: amount, ledger.fees.side(of: schedule))
       let spend = Policies.Spend(
-        payer: from, agent: payer.agent, asset: payer.asset, amount: try amount.adding(onTop),
+        payer: from, asset: payer.asset, amount: try amount.adding(onTop),
         recipient: to, rail: .internal, category: category, isHold: true)
       let pass = try Policies.check(spend, shares: Span(), ledger, at: now)
       try Payments.check(payer, covers: spend.amount)

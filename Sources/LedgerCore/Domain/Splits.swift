@@ -134,7 +134,7 @@ public enum Splits {
       part.append(to: &decision.body)
     }
     let spend = Policies.Spend(
-      payer: from, agent: payer.agent, asset: payer.asset, amount: total, recipient: .split,
+      payer: from, asset: payer.asset, amount: total, recipient: .split,
       rail: rail, category: category, isHold: false)
     let pass = try Policies.check(spend, shares: shares, ledger, at: now)
     try Payments.check(payer, covers: total)

@@ -64,7 +64,8 @@ public enum Wallets {
     /// Takes a freeze back. Staff only; the first text is the reason.
     case unfreeze(WalletNumber)
     /// Closes a wallet of the actor's and moves what is left to another of the same agent and
-    /// asset. Less than any rail can carry is left to the platform where no wallet is named.
+    /// asset. Less than any rail can carry is left to the platform where no wallet is named. One
+    /// that a policy is about is closed by whoever manages the tenant.
     case close(WalletNumber, to: WalletNumber = .none)
     /// Opens a closed wallet again, and puts there what was set aside for its agent.
     case reopen(WalletNumber)
@@ -351,7 +352,9 @@ public enum Wallets {
   ) throws(Refusal) -> State.Wallet {
     guard ledger.wallets.contains(number) else { throw Refusal(.walletNotFound) }
     let row = ledger.wallets.wallets[number]
-    guard actor.isStaff || actor.agent == row.agent else { throw Refusal(.walletNotFound) }
+    guard actor.agent == row.agent || actor.manages(ledger.tenant(of: number)) else {
+      throw Refusal(.walletNotFound)
+    }
     guard row.status.after(step) != nil else {
       switch row.status {
       case .open: throw Refusal(.walletOpen)
@@ -384,7 +387,10 @@ public enum Wallets {
       let dust = dustLimit(of: row.asset, ledger)
       guard rest < dust else { throw Refusal(.walletNotEmpty, limit: dust, asked: rest) }
     }
-    // What is looked up by hash comes last.
+    // What is looked up by hash comes last. An agent would close a wallet to be rid of its policy.
+    guard !actor.agent.isSome || !ledger.policies.isAbout(.wallet(number)) else {
+      throw Refusal(.walletRestricted)
+    }
     guard !ledger.receivables.oldest(of: row.agent, in: row.asset).isSome,
       !ledger.disputes.isClaimed(number)
     else { throw Refusal(.walletInDispute) }

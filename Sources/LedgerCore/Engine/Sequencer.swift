@@ -205,9 +205,10 @@ struct Sequencer: ~Copyable {
     var header = Header(number: batch.next, time: now, actor: actor)
     for place in 0..<decision.count {
       let (event, text) = (decision[place], text(place, index, requests))
+      let body = decision.takeBody(of: place)
       let recorded = record(
-        event, by: actor, key: place == answer ? key : nil, text: text,
-        body: decision.takeBody(of: place))
+        event, by: actor, key: place == answer ? key : nil, text: text, body: body)
+      decision.keep(body)
       if place == answer { header = recorded }
     }
     if !credits.isEmpty, !net(inUnit: inUnit) {

@@ -65,6 +65,14 @@ public struct Decision: ~Copyable {
     return taken
   }
 
+  /// Takes back the memory of a body that was taken out, so that the next one allocates nothing.
+  @inline(__always)
+  mutating func keep(_ memory: consuming [UInt8]) {
+    guard memory.capacity > 0 else { return }
+    memory.removeAll(keepingCapacity: true)
+    body = memory
+  }
+
   /// Adds an event, and says which text of the request is sealed beside it; `isAnswer` where it
   /// answers the command although others may follow, `hasBody` where ``body`` is its.
   @inline(__always)
@@ -85,6 +93,6 @@ public struct Decision: ~Copyable {
     count = 0
     chosen = nil
     bodyOwner = nil
-    if !body.isEmpty { body.removeAll() }
+    if !body.isEmpty { body.removeAll(keepingCapacity: true) }
   }
 }

@@ -177,6 +177,8 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
   case assetNotCovered = 1010
   /// A policy has somebody approve such an amount, and a hold cannot wait for that.
   case approvalNeeded = 1011
+  /// A policy is about the wallet, so whoever manages the tenant closes it, and not its agent.
+  case walletRestricted = 1012
 
   // Approvals.
   /// The payment waits for nobody: it was approved, denied or cancelled, or it expired.
@@ -206,7 +208,7 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
       .notPaused, .disputeNotFound, .duplicateDispute, .disputeWindowPassed, .nothingToDispute,
       .disputeEnded, .disputeUnderReview, .disputeNotReviewed, .paymentDisputed,
       .tooMuchEvidence, .walletInDispute, .debtNotFound, .debtUnsettled, .sameOperator,
-      .policyInvalid, .policyInPast, .paymentNotPending:
+      .policyInvalid, .policyInPast, .walletRestricted, .paymentNotPending:
       false
     }
   }
@@ -225,7 +227,7 @@ public enum Rejection: UInt16, Error, Hashable, Sendable, CaseIterable {
       .disputeNotReviewed, .paymentDisputed, .tooMuchEvidence, .walletInDispute, .debtNotFound,
       .debtUnsettled, .sameOperator, .policyInPast, .paymentNotPending, .perPaymentExceeded,
       .limitExceeded, .countExceeded, .payeeNotAllowed, .railNotAllowed, .categoryNotAllowed,
-      .outsideHours, .assetNotCovered, .approvalNeeded:
+      .outsideHours, .assetNotCovered, .approvalNeeded, .walletRestricted:
       true
     case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,
       .notPermitted, .testLedgerOnly, .queueFull, .storageFull, .clockAhead,

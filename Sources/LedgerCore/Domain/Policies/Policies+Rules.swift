@@ -50,6 +50,7 @@ extension Policies {
         throw Refusal(.walletNotFound)
       }
     }
+    guard actor.isStaff || !ledger.policies.isStaffs(scope) else { throw Refusal(.notPermitted) }
   }
 
   /// Whether each rule can be one, and none says again what another says.
@@ -64,7 +65,7 @@ extension Policies {
       guard let rule = Rule.read(body, index), isValid(rule, in: scope, ledger) else {
         throw Refusal(.policyInvalid, rule: place)
       }
-      for before in 0..<index where Rule.read(body, before)?.isLike(rule) ?? false {
+      for before in 0..<index where Rule.isAlike(body, before, index) {
         throw Refusal(.policyInvalid, rule: place)
       }
     }
@@ -102,7 +103,6 @@ extension Policies {
   /// What is to be spent.
   struct Spend {
     var payer: WalletNumber
-    var agent: AgentNumber
     var asset: AssetNumber
     /// All that the wallet gives, fee included.
     var amount: Amount
@@ -137,21 +137,39 @@ extension Policies {
     _ spend: Spend, _ shares: Span<UInt8>, _ ledger: borrowing Ledger, _ now: Timestamp
   ) throws(Refusal) -> Pass? {
     let slots = ledger.policies(of: spend.payer)
+    guard slots[0].isSome || slots[1].isSome || slots[2].isSome || slots[3].isSome else {
+      return nil
+    }
+    let receivers = try Receivers(spend.recipient, shares)
     var pass = Pass()
     for index in slots.indices where slots[index].isSome {
       let row = ledger.policies.rows[slots[index]]
       do throws(Refusal) {
-        let seconds = try check(spend, shares, row, ledger, now)
+        let seconds = try check(spend, receivers, row, ledger, now)
         if let seconds { pass.waitSeconds = min(seconds, pass.waitSeconds ?? .max) }
       } catch {
         var refusal = error
         refusal.about = row.made
         refusal.ruleVersion = UInt32(truncatingIfNeeded: row.version)
+        if refusal.asked == .zero { refusal.asked = spend.amount }
         throw refusal
       }
       pass.policies[index] = row.made
     }
-    return pass.policies.isAny ? pass : nil
+    return pass
+  }
+
+  /// Who is to be paid, one or several.
+  private struct Receivers {
+    private(set) var all: InlineArray<32, Payments.Recipient>
+    private(set) var count = 1
+
+    init(_ recipient: Payments.Recipient, _ shares: Span<UInt8>) throws(Refusal) {
+      all = InlineArray(repeating: recipient)
+      guard recipient == .split else { return }
+      count = min(Splits.Share.count(shares) ?? 0, Splits.countMax)
+      for index in 0..<count { all[index] = try Splits.Share.read(shares, index).recipient }
+    }
   }
 
   /// What of a policy speaks of something at all, and whether it speaks for the spending at hand:
@@ -174,8 +192,8 @@ extension Policies {
   /// that deny are asked in their order; then whether payees, rail, category, time and asset are
   /// among those allowed. O(rules × receivers).
   private static func check(
-    _ spend: Spend, _ shares: Span<UInt8>, _ row: State.Row, _ ledger: borrowing Ledger,
-    _ now: Timestamp
+    _ spend: Spend, _ receivers: borrowing Receivers, _ row: State.Row,
+    _ ledger: borrowing Ledger, _ now: Timestamp
   ) throws(Refusal) -> UInt32? {
     var (payees, rails, categories) = (Allowance(), Allowance(), Allowance())
     var (hours, assets) = (Allowance(), Allowance())
@@ -200,7 +218,7 @@ extension Policies {
           Amount(units: 1), Amount(units: Int128(limit)), ruleRow.counter, period,
           .countExceeded, place, at: now)
       case .deny(let target):
-        if try isMet(target, by: spend, shares) { throw Refusal(target.denial, rule: place) }
+        if isMet(target, by: spend, receivers) { throw Refusal(target.denial, rule: place) }
       case .allow(.rail(let rail)): rails.note(place, rail == spend.rail)
       case .allow(.category(let category)): categories.note(place, category == spend.category)
       case .allow(.wallet), .allow(.label): payees.note(place, false)
@@ -214,7 +232,7 @@ extension Policies {
       case .perPayment, .spend, .approval: break
       }
     }
-    if payees.first > 0 { payees.isMet = try areAllowed(spend, shares, row, ledger) }
+    if payees.first > 0 { payees.isMet = areAllowed(receivers, row, ledger) }
     try payees.check(.payeeNotAllowed)
     try rails.check(.railNotAllowed)
     try categories.check(.categoryNotAllowed)
@@ -231,33 +249,31 @@ extension Policies {
     // Both are within what commands may ask and what a limit may be, so the sum is in range.
     guard used + asked <= limit else {
       throw Refusal(
-        reason, limit: limit, used: used, asked: asked, rule: place, resets: period.end(of: now))
+        // What is more than the limit itself is no less too much later.
+        reason, limit: limit, used: used, asked: asked, rule: place,
+        resets: asked <= limit ? period.end(of: now) : .none)
     }
   }
 
   /// Whether a rule speaks of what is to be spent: for payees, of any receiver.
   private static func isMet(
-    _ target: Target, by spend: Spend, _ shares: Span<UInt8>
-  ) throws(Refusal) -> Bool {
+    _ target: Target, by spend: Spend, _ receivers: borrowing Receivers
+  ) -> Bool {
     switch target {
     case .rail(let rail): return rail == spend.rail
     case .category(let category): return category == spend.category
     case .wallet, .label:
-      guard spend.recipient == .split else { return target.isPayee(spend.recipient) }
-      for index in 0..<(Splits.Share.count(shares) ?? 0)
-      where target.isPayee(try Splits.Share.read(shares, index).recipient) { return true }
+      for index in 0..<receivers.count where target.isPayee(receivers.all[index]) { return true }
       return false
     }
   }
 
   /// Whether every receiver is allowed by some rule of a policy.
   private static func areAllowed(
-    _ spend: Spend, _ shares: Span<UInt8>, _ row: State.Row, _ ledger: borrowing Ledger
-  ) throws(Refusal) -> Bool {
-    guard spend.recipient == .split else { return isAllowed(spend.recipient, row, ledger) }
-    for index in 0..<(Splits.Share.count(shares) ?? 0) {
-      let recipient = try Splits.Share.read(shares, index).recipient
-      guard isAllowed(recipient, row, ledger) else { return false }
+    _ receivers: borrowing Receivers, _ row: State.Row, _ ledger: borrowing Ledger
+  ) -> Bool {
+    for index in 0..<receivers.count {
+      guard isAllowed(receivers.all[index], row, ledger) else { return false }
     }
     return true
   }
@@ -304,7 +320,7 @@ extension Policies {
   ) {
     switch event {
     case .set(let setting):
-      let slot = ledger.policies.add(setting, made: header.number, body: body)
+      let slot = ledger.policies.add(setting, header, body: body)
       precondition(slot == setting.slot, "a policy's row is the first that is free")
       // One in force at once is followed by its own event in the same command.
       if setting.begins > header.time { ledger.policies.await(slot, &ledger.timers) }
@@ -365,11 +381,6 @@ extension Policies {
 }
 
 extension Ledger {
-  /// The tenant of a wallet's agent.
-  func tenant(of wallet: WalletNumber) -> TenantNumber {
-    identity.agents[wallets.wallets[wallet].agent].tenant
-  }
-
   /// The policies in force for a wallet, in the order of ``Policies/InForce``; none where there is
   /// none.
   func policies(of wallet: WalletNumber) -> InlineArray<4, PolicySlot> {
@@ -417,19 +428,6 @@ extension Policies.Rule {
     switch self {
     case .spend(_, _, let period), .count(_, let period): period
     case .perPayment, .allow, .deny, .hours, .approval: nil
-    }
-  }
-
-  /// Whether one of two rules would be idle: both limit the same, or are equal.
-  fileprivate func isLike(_ other: Policies.Rule) -> Bool {
-    switch (self, other) {
-    case (.perPayment(_, let a), .perPayment(_, let b)): a == b
-    case (.spend(_, let a, let first), .spend(_, let b, let second)): a == b && first == second
-    case (.count(_, let first), .count(_, let second)): first == second
-    case (.approval(_, let a, _), .approval(_, let b, _)): a == b
-    case (.perPayment, _), (.spend, _), (.count, _), (.allow, _), (.deny, _), (.hours, _),
-      (.approval, _):
-      self == other
     }
   }
 }

@@ -21,6 +21,8 @@ extension Policies {
       var timer: Timers.Handle = .none
       var firstRule: Number<Rules> = .none
       var ruleCount: UInt64 = 0
+      /// 1 where staff set it.
+      var isStaffs: UInt64 = 0
       var nextFree: UInt64 = 0
     }
     struct RuleRow: SlabRow {
@@ -69,6 +71,19 @@ extension Policies {
       return subject.isSome ? subjects[subject].coming : .none
     }
 
+    /// Whether a policy of the scope itself is in force or coming.
+    func isAbout(_ scope: Scope) -> Bool {
+      current(of: scope).isSome || coming(of: scope).isSome
+    }
+
+    /// Whether staff set one of them, so that only staff replaces it.
+    func isStaffs(_ scope: Scope) -> Bool {
+      for slot in [current(of: scope), coming(of: scope)] where slot.isSome {
+        if rows[slot].isStaffs == 1 { return true }
+      }
+      return false
+    }
+
     /// The version that the next policy of a scope gets.
     func nextVersion(of scope: Scope) -> UInt64 {
       let subject = subject(of: scope)
@@ -95,7 +110,7 @@ extension Policies {
 
     /// Takes down a policy that was set; `body` lists its rules.
     mutating func add(
-      _ setting: Setting, made: EventNumber, body: Span<UInt8>
+      _ setting: Setting, _ header: Header, body: Span<UInt8>
     ) -> PolicySlot {
       var subject = subject(of: setting.scope)
       if !subject.isSome {
@@ -107,9 +122,10 @@ extension Policies {
       subjects[subject].versionCount += 1
       precondition(subjects[subject].versionCount == UInt64(setting.version))
       var row = Row(
-        subject: subject, version: UInt64(setting.version), made: made,
+        subject: subject, version: UInt64(setting.version), made: header.number,
         begins: setting.begins.nanoseconds)
       row.ruleCount = UInt64(Rule.count(body) ?? 0)
+      row.isStaffs = header.actor.isStaff ? 1 : 0
       // From the last to the first, so that each is linked to the one after it.
       for index in (0..<Int(row.ruleCount)).reversed() {
         let words = Rule.words(body, index)
@@ -249,7 +265,7 @@ extension Policies {
 extension Policies.State.RuleRow {
   /// The rule that the row has.
   var rule: Policies.Rule {
-    guard let rule = Policies.Rule(facts: words, limit: limit, key: key) else {
+    guard let rule = Policies.Rule(decoding: words, limit: limit, key: key) else {
       preconditionFailure("a rule of an unknown kind")
     }
     return rule

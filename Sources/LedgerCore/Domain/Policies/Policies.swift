@@ -7,7 +7,8 @@
 ///              its begin, by timer
 ///
 /// Whatever takes something new from a wallet, a payment or a hold, must pass every policy that
-/// bears on it; what ends an obligation passes anyway. Limits count what leaves the wallet, the fee
+/// bears on it; what ends an obligation passes anyway. A wallet that a policy is about is not closed
+/// by its agent, who has others. Limits count what leaves the wallet, the fee
 /// that it bears included. What is not mentioned where something of its kind is, is denied: an
 /// asset beside limits in others, a payee beside allowed ones, a payment of no category.
 ///
@@ -16,7 +17,8 @@
 public enum Policies {
   /// Whose spending a policy is about.
   public enum Scope: Hashable, Sendable {
-    /// Everybody's. Set by staff only, and without labels, which are a tenant's.
+    /// Everybody's together, so that one can use up all. Set by staff only, and without labels, which
+    /// are a tenant's.
     case ledger
     /// All agents' of a tenant, together.
     case tenant(TenantNumber)
@@ -67,7 +69,8 @@ public enum Policies {
     case perPayment(Amount, AssetNumber)
     /// At most so much in a period in an asset. Greater than zero.
     case spend(Amount, AssetNumber, Limits.Period)
-    /// At most so many payments and holds in a period, 1 to ``countLimitMax``.
+    /// At most so many payments and holds in a period, 1 to ``countLimitMax``. What is captured of a
+    /// hold is not counted again.
     case count(UInt32, Limits.Period)
     /// Nothing but this, and what other such rules of its kind name: payees, rails or categories.
     case allow(Target)
@@ -91,7 +94,8 @@ public enum Policies {
   public enum Command: Hashable, Sendable {
     /// Sets the policy of a scope, in force from `begins`, which must be later than now, or at once
     /// where it is ``Timestamp/none``. It replaces the one in force, or where both are yet to
-    /// come, the one that is coming. By staff, or by the admin of the scope's tenant.
+    /// come, the one that is coming. By staff, or by the admin of the scope's tenant; what staff
+    /// set, staff alone replaces.
     ///
     /// The request's body lists the rules (``Rule/body(_:)``); without any, nothing is restricted.
     /// Its first text has the labels and categories that they name, in their order.

@@ -182,6 +182,13 @@ extension Policies.Rule {
   /// The rule of these words; `nil` where they are none that this version knows, or have bits that
   /// it does not.
   init?(facts: UInt64, limit: Int128, key: UInt128) {
+    self.init(decoding: facts, limit: limit, key: key)
+    guard words == (facts, limit, key) else { return nil }
+  }
+
+  /// The rule of words that were checked, or ``init(facts:limit:key:)`` checks.
+  @inline(__always)
+  init?(decoding facts: UInt64, limit: Int128, key: UInt128) {
     let detail = UInt8(truncatingIfNeeded: facts >> 8)
     let asset = AssetNumber(facts >> 16 & 0xFFFF)
     let extra = UInt32(truncatingIfNeeded: facts >> 32)
@@ -203,7 +210,14 @@ extension Policies.Rule {
     case (7, _): self = .approval(above: Amount(units: limit), asset, seconds: extra)
     default: return nil  // not ours: a number from the disk or a caller
     }
-    guard words == (facts, limit, key) else { return nil }
+  }
+
+  /// Whether one of two rules of a body would be idle: both limit the same, or they are equal.
+  static func isAlike(_ body: Span<UInt8>, _ first: Int, _ second: Int) -> Bool {
+    let (a, b) = (words(body, first), words(body, second))
+    // The thresholds of an asset differ in how long a payment waits, too.
+    let mask: UInt64 = a.facts & 0xFF == 7 ? 0xFFFF_FFFF : .max
+    return a.facts & mask == b.facts & mask && a.key == b.key
   }
 }
 

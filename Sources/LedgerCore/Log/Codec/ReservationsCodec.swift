@@ -91,6 +91,9 @@ extension Reservations.Hold {
     self.purpose = purpose
     self.payee = payee
     isMultiple = kind & 2 != 0
+    guard !payee.isSplit || purpose == .approval && !isMultiple else {
+      throw .damaged("a hold of several receivers waits for nobody")
+    }
     try reader.zero(8)
   }
 }

@@ -112,20 +112,16 @@ extension Splits.Part {
 
 extension [UInt8] {
   /// Appends an integer, lowest byte first.
+  @inline(__always)
   mutating func put<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value) {
-    for index in 0..<MemoryLayout<Value>.size {
-      append(UInt8(truncatingIfNeeded: value >> Value(index * 8)))
-    }
+    unsafe Swift.withUnsafeBytes(of: value.littleEndian) { bytes in unsafe append(contentsOf: bytes) }
   }
 }
 
 extension Span<UInt8> {
   /// The integer at `offset`, lowest byte first. Traps where it is outside.
+  @inline(__always)
   func load<Value: FixedWidthInteger & BitwiseCopyable>(at offset: Int) -> Value {
-    var value: Value = 0
-    for index in 0..<MemoryLayout<Value>.size {
-      value |= Value(truncatingIfNeeded: self[offset + index]) << Value(index * 8)
-    }
-    return value
+    Value(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: Value.self))
   }
 }
