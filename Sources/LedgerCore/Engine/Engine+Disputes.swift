@@ -55,7 +55,7 @@ extension Engine {
     guard let status, status.isEnd else {
       return try await read { ledger in
         var page = NewestDisputes(limit: limit)
-        ledger.disputes.rows.walk { _, row in
+        ledger.disputes.rows.walkBackwards { _, row in
           guard row.made < end, status == nil || row.status == status else { return }
           page.show(Disputes.Standing(dispute: row.made, status: row.status))
         }
@@ -63,25 +63,25 @@ extension Engine {
       }
     }
     var page = NewestDisputes(limit: limit)
-    var (start, isEnd) = (0, false)
-    while !isEnd {
-      let (seen, rows) = (page, start..<start + perLook)
-      (page, isEnd) = try await read { ledger in
+    var place = Int.max
+    repeat {
+      let (seen, last) = (page, place)
+      (page, place) = try await read { ledger in
         var page = seen
-        let isEnd = ledger.disputes.walkHistories(rows) { history in
+        let place = ledger.disputes.walkHistories(before: last, count: perLook) { history in
           let standing = ledger.disputes.standing(history)
           if standing.status == status, standing.dispute < end { page.show(standing) }
         }
-        return (page, isEnd)
+        return (page, place)
       }
-      start = rows.upperBound
-    }
+    } while place > 0
     return page.all
   }
 }
 
-/// The newest of the disputes that it is shown, in any order. O(log limit) for each at most, since
-/// twice as many are sorted at a time; O(1) for one that is older than a page of others.
+/// The newest of the disputes that it is shown, in any order. O(1) for one that is older than a
+/// page of others, which most are where the newest come first; else O(log limit), since twice as
+/// many are sorted at a time.
 struct NewestDisputes: Sendable {
   private let limit: Int
   private var found: [Disputes.Standing] = []

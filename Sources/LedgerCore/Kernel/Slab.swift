@@ -82,6 +82,14 @@ struct Slab<Kind, Row: SlabRow>: ~Copyable {
     }
   }
 
+  /// As ``walk(_:)``, from the last number on: the rows that were taken last are mostly there.
+  func walkBackwards(_ body: (Number<Kind>, Row) -> Void) {
+    for raw in (1..<rows.next.rawValue).reversed() {
+      let row = rows[Number(raw)]
+      if row.nextFree == Self.taken { body(Number(raw), row) }
+    }
+  }
+
   /// Makes room for `additional` more rows, so that a unit moves nothing.
   mutating func reserve(_ additional: Int) { rows.reserve(additional) }
 

@@ -319,13 +319,14 @@ public enum Disputes {
       return Standing(dispute: history.dispute, status: status)
     }
 
-    /// Hands those payments that were disputed to `body` that have these places, from 0, in the
-    /// order of their first disputes; answers whether there are none behind them.
-    func walkHistories(_ places: Range<Int>, _ body: (History) -> Void) -> Bool {
-      for place in places.prefix(max(histories.count - places.lowerBound, 0)) {
-        body(histories[Number(UInt64(place + 1))])
-      }
-      return histories.count <= places.upperBound
+    /// Hands at most `count` of the payments that were disputed to `body`, those first that were
+    /// disputed last, from the one before place `end` on; answers the place that it came to, 0 when
+    /// there are no more.
+    func walkHistories(before end: Int, count: Int, _ body: (History) -> Void) -> Int {
+      let end = min(end, histories.count)
+      let start = max(end - count, 0)
+      for place in (start..<end).reversed() { body(histories[Number(UInt64(place + 1))]) }
+      return start
     }
 
     /// Takes a row for a dispute that begins.
