@@ -30,6 +30,22 @@ extension EventWords {
           }.joined(separator: ", "),
         ]
       )
+    case .denied(let denial):
+      (
+        "policy.denied",
+        [
+          "wallet": wallet(denial.payer), "units": "\(denial.amount.units)",
+          "to": words(denial.recipient, body), "for": denial.isHold ? "a hold" : "a payment",
+        ]
+      )
+    }
+  }
+
+  private func words(_ recipient: Payments.Recipient, _ body: [UInt8]) -> String {
+    switch recipient {
+    case .wallet(let number): wallet(number)
+    case .external: "a label"
+    case .split: "\(Splits.Share.count(body.span) ?? 0) receivers"
     }
   }
 

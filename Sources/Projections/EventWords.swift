@@ -49,7 +49,10 @@ package struct EventWords: Sendable {
         "refused",
         [
           "operation": "\(operation)", "reason": "\(refusal.reason)",
-          "limit": "\(refusal.limit.units)", "asked": "\(refusal.asked.units)",
+          "limit": "\(refusal.limit.units)", "used": "\(refusal.used.units)",
+          "asked": "\(refusal.asked.units)",
+          "rule": refusal.rule > 0 ? "\(refusal.rule) of version \(refusal.ruleVersion)" : "none",
+          "about": refusal.about.isSome ? "event \(refusal.about)" : "none",
         ]
       )
     }

@@ -195,6 +195,7 @@ extension Event {
     case .dispute(.opened(let opening)): opening.payer
     case .policy(.set(let setting)):
       if case .wallet(let wallet) = setting.scope { wallet } else { nil }
+    case .policy(.denied(let denial)): denial.payer
     case .wallet(.opened), .wallet(.funded), .wallet(.assetAdded), .wallet(.setAside), .identity,
       .genesis, .refusal, .payment, .fee, .reservation, .refund, .pause, .dispute, .receivable,
       .policy:

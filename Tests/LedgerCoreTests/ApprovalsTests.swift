@@ -91,7 +91,16 @@ import Testing
     #expect(
       story.refusal(.approval(.approve(other.number)), by: Policy.operator)?.reason
         == .notPermitted)
+    // Whoever opens the data directory has an operator's key too, so he is no second person.
+    #expect(
+      story.refusal(.approval(.approve(other.number)), by: .administrator)?.reason
+        == .notPermitted)
     try story.after(.approval(.approve(other.number)), by: .operator(OperatorNumber(2)))
+    let last = try story.after(Policy.pay(2_000), by: .administrator)
+    #expect(
+      story.refusal(.approval(.approve(last.number)), by: Policy.operator)?.reason
+        == .notPermitted)
+    try story.after(.approval(.approve(last.number)), by: Policy.annAdmin)
   }
 
   @Test func `a hold's commands do not reach what waits for approval, nor the reverse`() throws {

@@ -143,6 +143,38 @@ extension Golden {
         36002a36fe9c9717020000000000000320000409010100000102030405060708090a0b0c0d0e0f10f1f2f3f4
         f5f6f7f80010a5d4e8000000000000000000000005000000000000000100000000000000
         """),
+    Frame(
+      event: .policy(
+        .denied(
+          Policies.Denial(
+            amount: Amount(units: 505), payer: WalletNumber(9),
+            recipient: .external(label: 0x0123_4567_89AB_CDEF_0123_4567_89AB_CDEF),
+            category: 0xABCDEF, effective: Timestamp(nanoseconds: start + 55), rail: .internal,
+            isHold: true))),
+      time: start + 55, actor: .agent(AgentNumber(6)),
+      hex: """
+        37002a36fe9c971706000000000000024800040a01000000f9010000000000000000000000000000efcdab00
+        000000000000000000000000efcdab8967452301efcdab8967452301090000000000000037002a36fe9c9717
+        0100010000000000
+        """),
+    Frame(
+      event: .policy(
+        .denied(
+          Policies.Denial(
+            amount: Amount(units: 505), payer: WalletNumber(9), recipient: .split, category: 0,
+            effective: Timestamp(nanoseconds: start + 56), rail: .internal, isHold: false))),
+      time: start + 56, actor: .agent(AgentNumber(6)),
+      body: Splits.Share.body([
+        Splits.Share(.wallet(WalletNumber(8)), weight: 3),
+        Splits.Share(.external(label: 0xABCDEF), weight: 1),
+      ]),
+      hex: """
+        38002a36fe9c971706000000000000024800040a01040000f901000000000000000000000000000000000000
+        00000000000000000000000000000000000000000000000000000000090000000000000038002a36fe9c9717
+        0400000000000000030000000000000000000000000000000800000000000000000000000000000000000000
+        00000000000000000000000001000000000000000000000000000000efcdab00000000000000000000000000
+        01000000000000000000000000000000
+        """),
   ]
 
   private static let admin4 = Actor.tenantAdmin(TenantNumber(4))

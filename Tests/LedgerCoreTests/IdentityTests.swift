@@ -137,6 +137,9 @@ import Testing
     expect(
       given: given, when: .identity(.revoke(CredentialNumber(7))), by: Self.admin,
       then: [.identity(.credentialRevoked(credential: CredentialNumber(7)))])
+    expect(
+      given: given, when: .identity(.revoke(CredentialNumber(7))), by: .operator(Self.operator),
+      then: [.identity(.credentialRevoked(credential: CredentialNumber(7)))])
     for (kind, actor) in [
       (Identity.CredentialKind.apiKey, Self.admin), (.operatorKey, Self.admin),
       (.tenantKey, .agent(Scenario.ann)), (.tenantKey, .operator(Self.operator)),

@@ -285,4 +285,18 @@ import Testing
     try story.after(.reservation(.capture(hold.number, amount: nil)), by: Self.ann)
     try story.after(.refund(.refund(paid.number, amount: nil)), by: .agent(Scenario.bob))
   }
+
+  /// Another wallet of the agent's has no such policy, and closing moves the money there.
+  @Test func `an agent does not shed a policy by closing its wallet`() throws {
+    for begins in [Timestamp.none, Self.noon.adding(seconds: 86_400)] {
+      let story = try Self.story([])
+      try Self.set([.count(1, .day)], begins: begins, in: story)
+      try story.after(.wallet(.open(agent: Scenario.ann, asset: Scenario.usd)), by: Self.ann)
+      let close = Command.wallet(.close(Scenario.annWallet, to: WalletNumber(4)))
+      #expect(story.refusal(close, by: Self.ann)?.reason == .walletRestricted)
+      #expect(story.refusal(close, by: Self.bobAdmin)?.reason == .walletNotFound)
+      try story.after(close, by: Self.annAdmin)
+      try story.after(.wallet(.reopen(Scenario.annWallet)), by: Self.ann)
+    }
+  }
 }

@@ -99,6 +99,24 @@ import Testing
     }
   }
 
+  @Test func `what staff set, staff alone replaces`() throws {
+    for begins in [Timestamp.none, Policy.noon.adding(seconds: 86_400)] {
+      let story = try Policy.story([])
+      try Policy.set([Self.limit], begins: begins, in: story)
+      #expect(story.refusal(Self.set(), by: Policy.annAdmin)?.reason == .notPermitted)
+      // Beside it, the admin restricts as he likes.
+      let body = Policies.Rule.body([.count(5, .day)])
+      try story.after(Self.set(.agent(Scenario.ann)), body: body, by: Policy.annAdmin)
+      try story.after(Self.set(.agent(Scenario.ann)), by: Policy.annAdmin)
+    }
+    let story = try Policy.story([])
+    try Policy.set([Self.limit], in: story)
+    try Policy.set([], in: story)
+    let body = Policies.Rule.body([.count(5, .day)])
+    try story.after(Self.set(), body: body, by: Policy.annAdmin)
+    try Policy.set([Self.limit], in: story)
+  }
+
   @Test func `a rule that cannot be one is named by its place`() {
     let rules: [Policies.Rule] = [
       .perPayment(.zero, Scenario.usd), .perPayment(Amount(units: 5), AssetNumber(9)),

@@ -163,7 +163,7 @@ import Testing
     let command = Command.receivable(.writeOff(dispute, of: Scenario.bob))
     #expect(story.refusal(command, by: Self.one)?.reason == .debtUnsettled)
     for (other, actor, reason) in [
-      (command, Self.ann, .notPermitted),
+      (command, Self.ann, .notPermitted), (command, .administrator, .notPermitted),
       (.receivable(.writeOff(dispute, of: Scenario.ann)), Self.one, .debtNotFound),
       (.receivable(.writeOff(EventNumber(1), of: Scenario.bob)), Self.one, .disputeNotFound),
     ] as [(Command, Actor, Rejection)] {

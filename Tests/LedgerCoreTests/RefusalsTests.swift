@@ -27,13 +27,14 @@ import Testing
     var decision = Decision()
     do throws(Refusal) {
       try Refusals.decide(
-        refusal, of: .pay, hasKey: hasKey, by: actor, ledger, at: Timestamp(nanoseconds: now),
-        into: &decision)
+        refusal, of: Scenario.pay(101), hasKey: hasKey, by: actor, ledger,
+        at: Timestamp(nanoseconds: now), into: &decision)
     } catch {
       return .failure(error)
     }
-    #expect(decision.count == 1)
-    return .success(decision[0])
+    #expect(decision.count == (refusal.reason.isOfPolicy ? 2 : 1))
+    #expect(decision.answer == decision.count - 1)
+    return .success(decision[decision.answer])
   }
 
   @Test func `what follows from the state is recorded with its numbers`() {
@@ -55,6 +56,38 @@ import Testing
         == .success(.refusal(.recorded(denied, operation: .pay))))
   }
 
+  /// So that anybody can decide again what a policy denied.
+  @Test func `what was denied is recorded with all that was asked`() throws {
+    let ledger = Scenario.ledger(after: Scenario.agents)
+    let shares = Splits.Share.body([
+      Splits.Share(.wallet(Scenario.bobWallet), weight: 1),
+      Splits.Share(.external(label: 8), weight: 2),
+    ])
+    let hold = Command.reservation(
+      .reserve(
+        from: Scenario.annWallet, to: .external(label: 7), amount: Amount(units: 5), seconds: 60,
+        category: 9))
+    for (command, body, recipient, category) in [
+      (Scenario.pay(5, to: .split), shares, Payments.Recipient.split, UInt128(0)),
+      (hold, [], .external(label: 7), 9),
+    ] {
+      var decision = Decision()
+      try Refusals.decide(
+        Refusal(.outsideHours, rule: 1, ruleVersion: 1, about: EventNumber(3)), of: command,
+        body: body.span, hasKey: false, by: .agent(Scenario.ann), ledger, at: Scenario.now,
+        into: &decision)
+      #expect(
+        decision[0]
+          == .policy(
+            .denied(
+              Policies.Denial(
+                amount: Amount(units: 5), payer: Scenario.annWallet, recipient: recipient,
+                category: category, effective: Scenario.now, rail: .internal,
+                isHold: category == 9))))
+      #expect(decision.takeBody(of: 0) == body && decision.count == 2)
+    }
+  }
+
   @Test(arguments: Rejection.allCases)
   func `only what a retry could flip is recorded`(reason: Rejection) {
     let recorded: Set<Rejection> = [
@@ -66,7 +99,7 @@ import Testing
       .disputeNotReviewed, .paymentDisputed, .tooMuchEvidence, .walletInDispute, .debtNotFound,
       .debtUnsettled, .sameOperator, .policyInPast, .paymentNotPending, .perPaymentExceeded,
       .limitExceeded, .countExceeded, .payeeNotAllowed, .railNotAllowed, .categoryNotAllowed,
-      .outsideHours, .assetNotCovered, .approvalNeeded,
+      .outsideHours, .assetNotCovered, .approvalNeeded, .walletRestricted,
     ]
     #expect(reason.isRecorded == recorded.contains(reason))
     let refusal = Refusal(reason)

@@ -236,7 +236,13 @@ enum Samples {
     let scope = scopes[random.below(4)]
     let version = UInt32(1 + random.below(1_000))
     let time = Timestamp(nanoseconds: random.next())
-    switch random.below(3) {
+    switch random.below(4) {
+    case 3:
+      return .denied(
+        Policies.Denial(
+          amount: random.amount(), payer: number(&random),
+          recipient: .external(label: random.wide()), category: random.wide(), effective: time,
+          rail: rail(&random), isHold: random.below(2) == 0))
     case 0:
       return .set(
         Policies.Setting(scope: scope, version: version, begins: time, slot: number(&random)))

@@ -104,8 +104,8 @@ import Testing
   @Test func `what is disputed is known after opening with a snapshot`() throws {
     let clock = TestClock()
     let scene = try Self.scene(clock.options)
-    _ = try scene.engine.submitAndWait(scene.pay(1_000))
-    let open = Disputes.Command.open(scene.engine.head, reason: .other, within: .max)
+    let paid = try #require(try scene.engine.submitAndWait(scene.pay(1_000)).recorded)
+    let open = Disputes.Command.open(paid.number, reason: .other, within: .max)
     let payer = Actor.agent(scene.ann)
     _ = try scene.engine.submitAndWait(Request(.dispute(open), by: payer))
     let dispute = scene.engine.head

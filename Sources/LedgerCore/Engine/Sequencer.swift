@@ -288,15 +288,25 @@ struct Sequencer: ~Copyable {
   ) throws(StorageError) -> Outcome {
     decision.removeAll(first: batch.next)
     let now = nextTime
+    var refusal = refusal
+    // What stands in the way may have come and gone with the unit that it was refused in.
+    if refusal.about >= batch.next { refusal.about = .none }
     do throws(Refusal) {
       try Refusals.decide(
-        refusal, of: request.command.operation, hasKey: request.key != nil, by: request.actor,
-        ledger, at: now, into: &decision)
+        refusal, of: request.command, body: request.body.span, hasKey: request.key != nil,
+        by: request.actor, ledger, at: now, into: &decision)
     } catch {
       return .refused(error, event: .none, isReplay: false)
     }
-    if !batch.hasRoom(for: 1) { try passOn() }
-    let header = record(decision[0], by: request.actor, key: request.key, text: nil)
+    if !batch.hasRoom(for: decision.count, bodyByteCount: decision.body.count) { try passOn() }
+    var header = Header(number: batch.next, time: now, actor: request.actor)
+    let answer = decision.answer
+    for place in 0..<decision.count {
+      let (event, body) = (decision[place], decision.takeBody(of: place))
+      header = record(
+        event, by: request.actor, key: place == answer ? request.key : nil, text: nil, body: body)
+      decision.keep(body)
+    }
     return .refused(refusal, event: header.number, isReplay: false)
   }
 

@@ -340,6 +340,7 @@ extension Policies {
         ledger.policies.count(use.amount, use.asset, slots[index], at: use.effective)
       }
       if use.hold.isSome { ledger.reservations.rows[use.hold].counted = use.effective.nanoseconds }
+    case .denied: break
     }
   }
 
@@ -375,7 +376,7 @@ extension Policies {
 
   static func postings(_ event: Event, into postings: inout Postings) {
     switch event {
-    case .set, .began, .counted: break
+    case .set, .began, .counted, .denied: break
     }
   }
 }
@@ -447,6 +448,25 @@ extension Policies.Target {
     case (.wallet(let a), .wallet(let b)): a == b
     case (.label(let a), .external(let b)): a == b
     case (.wallet, _), (.label, _), (.rail, _), (.category, _): false
+    }
+  }
+}
+
+extension Policies.Denial {
+  /// What is denied where a policy refuses a command; `nil` of one that spends nothing.
+  init?(_ command: Command, at now: Timestamp) {
+    switch command {
+    case .payment(.pay(let from, let to, let amount, _, let rail, let category)):
+      self.init(
+        amount: amount, payer: from, recipient: to, category: category, effective: now,
+        rail: rail, isHold: false)
+    case .reservation(.reserve(let from, let to, let amount, _, _, _, let category)):
+      self.init(
+        amount: amount, payer: from, recipient: to, category: category, effective: now,
+        rail: .internal, isHold: true)
+    case .identity, .wallet, .fee, .reservation, .refund, .pause, .dispute, .receivable, .policy,
+      .approval:
+      return nil
     }
   }
 }

@@ -137,6 +137,24 @@ public enum Policies {
     public var policies: InForce
   }
 
+  /// What a policy denied, with all that it was asked about, so that anybody can ask again.
+  public struct Denial: Hashable, Sendable {
+    /// What was to be paid or held, before the fee.
+    public var amount: Amount
+    /// The wallet that would have paid.
+    public var payer: WalletNumber
+    /// Who would have been paid; the receivers of a split are in the body (``Splits/Share``).
+    public var recipient: Payments.Recipient
+    /// What it was for, as the payer said, by keyed hash; or 0.
+    public var category: UInt128
+    /// The moment that it was asked at.
+    public var effective: Timestamp
+    /// How it would have settled.
+    public var rail: Rail
+    /// Whether it was a hold, and no payment.
+    public var isHold: Bool
+  }
+
   /// The policies in force for one wallet, closest first, each by the event that set it, or none.
   public struct InForce: Hashable, Sendable {
     /// That of the wallet.
@@ -163,6 +181,8 @@ public enum Policies {
     case began(scope: Scope, version: UInt32, slot: PolicySlot, effective: Timestamp)
     /// Something passed, and counts.
     case counted(Use)
+    /// Something was denied: before the refusal, which says by which rule. Nothing moved.
+    case denied(Denial)
   }
 }
 

@@ -88,6 +88,7 @@ extension Event {
         fee: payment.side == .payee ? payment.fee : .zero)
     case .fee(.set): try Fees.Tier.check(body)
     case .policy(.set): try Policies.Rule.check(body)
+    case .policy(.denied(let denial)): try denial.check(body)
     case .genesis(.opened): try Genesis.check(body)
     case .dispute(.opened(let opening)):
       try Disputes.Claim.check(body, principal: opening.principal)

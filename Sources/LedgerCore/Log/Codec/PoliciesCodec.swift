@@ -4,6 +4,7 @@ extension Policies.Event {
     case .set: 0x0A01
     case .began: 0x0A02
     case .counted: 0x0A03
+    case .denied: 0x0A04
     }
   }
 
@@ -22,6 +23,7 @@ extension Policies.Event {
       writer.put(UInt64(version))
       writer.put(effective)
     case .counted(let use): use.encode(into: &writer)
+    case .denied(let denial): denial.encode(into: &writer)
     }
   }
 
@@ -39,6 +41,7 @@ extension Policies.Event {
       let version = try Self.version(from: &reader)
       self = .began(scope: scope, version: version, slot: slot, effective: try reader.time())
     case 0x0A03: self = .counted(try Policies.Use(from: &reader))
+    case 0x0A04: self = .denied(try Policies.Denial(from: &reader))
     default:  // not ours: a number from the disk
       throw Event.unknown(code)
     }
@@ -99,6 +102,58 @@ extension Policies.Use {
     policies.agent = try reader.number()
     policies.tenant = try reader.number()
     policies.ledger = try reader.number()
+  }
+}
+
+extension Policies.Denial {
+  /// 72 bytes: amount 16, category 16, wallet number or hash of the label 16, payer 8, effective 8,
+  /// kind of the recipient 1 (0 a wallet, 1 a label, 4 several), rail 1, whether a hold 1, zero 5.
+  fileprivate func encode(into writer: inout ByteWriter) {
+    let (name, kind): (UInt128, UInt8) =
+      switch recipient {
+      case .wallet(let number): (UInt128(number.rawValue), 0)
+      case .external(let label): (label, 1)
+      case .split: (0, 4)
+      }
+    writer.put(amount)
+    writer.put(category)
+    writer.put(name)
+    writer.put(payer)
+    writer.put(effective)
+    writer.put(kind)
+    writer.put(rail.rawValue)
+    writer.put(UInt8(isHold ? 1 : 0))
+    writer.put(UInt8(0))
+    writer.put(UInt32(0))
+  }
+
+  fileprivate init(from reader: inout ByteReader) throws(StorageError) {
+    amount = try reader.amount()
+    category = try reader.take()
+    let name: UInt128 = try reader.take()
+    payer = try reader.number()
+    effective = try reader.time()
+    let kind: UInt8 = try reader.take()
+    let rail = Rail(rawValue: try reader.take())
+    let isHold: UInt8 = try reader.take()
+    try reader.zero(5)
+    guard let rail, isHold <= 1 else { throw .refused("a denial is of a newer version") }
+    switch (kind, UInt64(exactly: name)) {
+    case (0, let number?): recipient = .wallet(WalletNumber(number))
+    case (1, _): recipient = .external(label: name)
+    case (4, 0): recipient = .split
+    default: throw .refused("a denial is of a newer version")  // not ours: bytes from the disk
+    }
+    self.rail = rail
+    self.isHold = isHold == 1
+  }
+
+  /// Refuses a body that is no list of receivers.
+  func check(_ body: Span<UInt8>) throws(StorageError) {
+    let count = Splits.Share.count(body)
+    guard let count, recipient == .split ? count <= Splits.countMax : count == 0 else {
+      throw .damaged("a denial has \(body.count) bytes of receivers")
+    }
   }
 }
 

@@ -22,7 +22,7 @@ extension Splits.Share {
   }
 
   /// How many receivers a request's body has; `nil` where it is no list of them.
-  static func count(_ body: Span<UInt8>) -> Int? {
+  package static func count(_ body: Span<UInt8>) -> Int? {
     body.count % byteCount == 0 ? body.count / byteCount : nil
   }
 
@@ -114,7 +114,8 @@ extension [UInt8] {
   /// Appends an integer, lowest byte first.
   @inline(__always)
   mutating func put<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value) {
-    unsafe Swift.withUnsafeBytes(of: value.littleEndian) { bytes in unsafe append(contentsOf: bytes) }
+    unsafe Swift.withUnsafeBytes(of: value.littleEndian) { bytes in unsafe append(contentsOf: bytes)
+    }
   }
 }
 
