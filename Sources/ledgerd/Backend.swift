@@ -206,11 +206,16 @@ final class Assets: Sendable {
   /// The asset that a request names in `field`.
   func asset(coded text: String, field: String) async throws(Problem) -> Asset {
     guard let code = AssetCode(text), let found = try await find(where: { $0.code == code }) else {
-      throw Problem(
-        .invalidCurrency, field: field,
-        "In \"\(field)\", name a currency of this ledger, such as USD.")
+      throw Self.unknown(field)
     }
     return found
+  }
+
+  /// That `field` names no asset.
+  static func unknown(_ field: String) -> Problem {
+    Problem(
+      .invalidCurrency, field: field,
+      "In \"\(field)\", name a currency of this ledger, such as USD.")
   }
 
   /// Every asset, as the engine has them now.

@@ -49,16 +49,48 @@ struct JSONObjectReader: Sendable {
   }
 
   /// The client's own label for a thing: 1 to 255 bytes, each printable ASCII (0x21 to 0x7E).
-  mutating func optionalAsciiId(_ name: String) throws(JSONError) -> String? {
+  mutating func optionalAsciiId(
+    _ name: String, byteCountMax: Int = idByteCountMax
+  ) throws(JSONError) -> String? {
     guard let value = take(name) else { return nil }
     guard case .string(let text) = value else { throw error(.wrongType, name, "send a string") }
-    guard (1...Self.idByteCountMax).contains(text.utf8.count) else {
-      throw error(.invalidId, name, "send 1 to \(Self.idByteCountMax) bytes")
+    try check(asciiId: text, name, byteCountMax: byteCountMax)
+    return text
+  }
+
+  func check(
+    asciiId text: String, _ name: String, byteCountMax: Int
+  ) throws(JSONError) {
+    guard (1...byteCountMax).contains(text.utf8.count) else {
+      throw error(.invalidId, name, "send 1 to \(byteCountMax) bytes")
     }
     guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
       throw error(.invalidId, name, "use only printable ASCII characters, and no spaces")
     }
-    return text
+  }
+
+  /// The texts in the list called `name`, of which there must be `count`; `check` looks at each,
+  /// under the name of its place.
+  mutating func optionalStrings(
+    _ name: String, count: ClosedRange<Int>,
+    check: (JSONObjectReader, String, _ place: String) throws(JSONError) -> Void
+  ) throws(JSONError) -> [String]? {
+    guard let value = take(name) else { return nil }
+    guard case .array(let values) = value else {
+      throw error(.wrongType, name, "send a list of strings")
+    }
+    guard count.contains(values.count) else {
+      let rule = "send \(count.lowerBound) to \(count.upperBound) strings, not \(values.count)"
+      throw error(.outOfRange, name, rule)
+    }
+    var texts: [String] = []
+    for (index, value) in values.enumerated() {
+      let place = "\(name)[\(index)]"
+      guard case .string(let text) = value else { throw error(.wrongType, place, "send a string") }
+      try check(self, text, place)
+      texts.append(text)
+    }
+    return texts
   }
 
   /// The exact text of a decimal amount, sent as a string or as a number: up to 18 digits, and up

@@ -83,6 +83,11 @@ struct Members: ~Copyable {
     bytes.append(UInt8(ascii: "\""))
   }
 
+  /// A decimal of so many places twice, as ``amount(_:_:of:)``; a whole number where it has none.
+  mutating func decimal(_ name: String, _ amount: Amount, scale: Int) {
+    decimal(name, amount, scale, decimalsMin: 0)
+  }
+
   mutating func time(_ name: String, _ time: Timestamp) {
     begin(name)
     bytes.append(UInt8(ascii: "\""))

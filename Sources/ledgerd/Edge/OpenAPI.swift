@@ -142,12 +142,12 @@ enum OpenAPI {
         property.name, .object(JSONObject(members: object.members + [about])))
     }
     let required = properties.filter(\.isRequired).map { JSONValue.string($0.name) }
-    var members = Members()
-    members.string("type", "object")
-    members.value("properties", described.json)
-    if !required.isEmpty { members.value("required", .array(required)) }
-    if isClosed { members.bool("additionalProperties", false) }
-    return members.json
+    var members: [JSONObject.Member] = [
+      .init(name: "type", value: "object"), .init(name: "properties", value: described.json),
+    ]
+    if !required.isEmpty { members.append(.init(name: "required", value: .array(required))) }
+    if isClosed { members.append(.init(name: "additionalProperties", value: false)) }
+    return .object(JSONObject(members: members))
   }
 
   private static let decimalPattern = "^(0|[1-9][0-9]{0,17})(\\.[0-9]{1,18})?$"
@@ -165,6 +165,11 @@ enum OpenAPI {
     case .label:
       return [
         "type": "string", "minLength": .number("1"), "maxLength": .number("255"),
+        "pattern": "^[!-~]+$",
+      ]
+    case .category:
+      return [
+        "type": "string", "minLength": .number("1"), "maxLength": .number("64"),
         "pattern": "^[!-~]+$",
       ]
     case .amount:
@@ -189,6 +194,14 @@ enum OpenAPI {
     case .object: return ["type": "object"]
     case .flag: return ["type": "boolean"]
     case .time: return ["type": "string", "format": "date-time"]
+    case .clock:
+      return ["type": "string", "pattern": "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"]
+    case .nested(let properties, let isClosed): return object(properties, isClosed: isClosed)
+    case .several(let shape, let count):
+      return [
+        "type": "array", "items": schema(shape), "minItems": .number(String(count.lowerBound)),
+        "maxItems": .number(String(count.upperBound)),
+      ]
     case .objects(let properties, let count):
       return [
         "type": "array", "items": object(properties, isClosed: true),

@@ -73,8 +73,8 @@ struct Problem: Error, Sendable, Equatable {
     members.string("dispute_id", disputeId)
     members.string("policy_id", policyId)
     if let binding {
-      members.integer("policy_version", binding.version)
-      members.integer("rule", binding.rule)
+      if binding.version > 0 { members.integer("policy_version", binding.version) }
+      if binding.rule > 0 { members.integer("rule", binding.rule) }
       if binding.resets > .none { members.time("resets_at", binding.resets) }
     }
     return members

@@ -179,6 +179,12 @@ enum NextAction: String, CaseIterable, Sendable {
 }
 
 extension Reason {
+  /// Why a policy denies a payment; a hold also where it would need approval.
+  static let ofPolicies: [Reason] = [
+    .perPaymentExceeded, .limitExceeded, .countExceeded, .payeeNotAllowed, .railNotAllowed,
+    .categoryNotAllowed, .outsideHours, .assetNotCovered,
+  ]
+
   /// What all problems of one reason have in common.
   struct Terms: Sendable {
     let status: Int

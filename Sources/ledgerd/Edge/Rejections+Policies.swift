@@ -6,7 +6,8 @@ extension Rejection {
   /// what was used, what is left and when it counts anew; `nil` of everything else. `text` tells
   /// an amount with its currency, or how many.
   func policyDetail(_ refusal: Refusal, _ text: (Amount) -> String) -> String? {
-    guard isOfPolicy || self == .policyInvalid || self == .policyInPast || self == .paymentNotPending
+    guard
+      isOfPolicy || self == .policyInvalid || self == .policyInPast || self == .paymentNotPending
     else { return nil }
     let (limit, used, asked) = (text(refusal.limit), text(refusal.used), text(refusal.asked))
     let left = text(max(.zero, refusal.limit - refusal.used))

@@ -293,7 +293,7 @@ extension Problem {
     // A policy's denial is recorded also where no key will ever be answered with it.
     isFinal = event.isSome && hasKey
     if isFinal, !rejection.isOfPolicy { nextAction = .newKey }
-    if rejection.isOfPolicy { binding = Binding(refusal) }
+    if rejection.isOfPolicy || rejection == .policyInvalid { binding = Binding(refusal) }
     guard rejection.counts != .nothing, scale != nil else { return }
     limit = refusal.limit > .zero ? text(refusal.limit) : nil
     if rejection.isLimitTold { limit = text(refusal.limit) }

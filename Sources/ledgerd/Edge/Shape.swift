@@ -11,6 +11,8 @@ enum Shape: Sendable, Equatable {
   case ids(TextIds.Kind)
   /// The caller's own: printable ASCII, 1 to 255 bytes.
   case label
+  /// What a payment is for: printable ASCII, 1 to 64 bytes.
+  case category
   /// A decimal above zero, as a number or a string, read exactly.
   case amount
   /// A decimal in an answer, as a number in its exact text.
@@ -25,10 +27,16 @@ enum Shape: Sendable, Equatable {
   case object(byteCountMax: Int)
   case flag
   case time
+  /// A minute of the day, `00:00` to `24:00`.
+  case clock
   /// In a request: so many objects with these properties and no others.
   case objects([Property], count: ClosedRange<Int>)
   /// In an answer: objects with these properties.
   case list([Property])
+  /// An object with these properties; in a request, where it is closed, with no others.
+  case nested([Property], isClosed: Bool)
+  /// So many texts of this shape.
+  indirect case several(Shape, count: ClosedRange<Int>)
   /// Anything; for views that only administrators see.
   case any
 }
@@ -104,12 +112,20 @@ extension Field where Value == String? {
     ascii(Property(name, .label, isRequired: false, about))
   }
 
+  static func category(_ name: String, _ about: String) -> Field {
+    ascii(Property(name, .category, isRequired: false, about), byteCountMax: categoryByteCountMax)
+  }
+
   static func currency(_ name: String, _ about: String) -> Field {
     ascii(Property(name, .currency, isRequired: false, about))
   }
 
-  private static func ascii(_ property: Property) -> Field {
-    Field(property) { reader throws(JSONError) in try reader.optionalAsciiId(property.name) }
+  private static func ascii(
+    _ property: Property, byteCountMax: Int = JSONObjectReader.idByteCountMax
+  ) -> Field {
+    Field(property) { reader throws(JSONError) in
+      try reader.optionalAsciiId(property.name, byteCountMax: byteCountMax)
+    }
   }
 
   /// Its text; how many decimals it may have is known where its asset is.
@@ -137,6 +153,67 @@ extension Field where Value == Int? {
   static func whole(_ name: String, _ range: ClosedRange<Int>, _ about: String) -> Field {
     Field(Property(name, .whole(range), isRequired: false, about)) { reader throws(JSONError) in
       try reader.optionalInt(name, in: range)
+    }
+  }
+}
+
+extension Field where Value == Int? {
+  /// A minute of the day, from 0; `24:00` is 1,440.
+  static func clock(_ name: String, _ about: String) -> Field {
+    Field(Property(name, .clock, isRequired: false, about)) { reader throws(JSONError) in
+      guard let text = try reader.optionalString(name, bytes: 0...255) else { return nil }
+      let digits = text.utf8.map { Int($0) - 0x30 }
+      guard digits.count == 5, text.utf8.dropFirst(2).first == UInt8(ascii: ":"),
+        [0, 1, 3, 4].allSatisfy({ (0...9).contains(digits[$0]) }), digits[3] < 6
+      else { throw reader.error(.outOfRange, name, "send a time of day such as 08:30") }
+      let minutes = (digits[0] * 10 + digits[1]) * 60 + digits[3] * 10 + digits[4]
+      guard minutes <= 1_440 else {
+        throw reader.error(.outOfRange, name, "send 00:00 to 24:00")
+      }
+      return minutes
+    }
+  }
+}
+
+/// The most bytes of what a payment is for.
+private let categoryByteCountMax = 64
+
+extension Field where Value == [String]? {
+  /// So many texts, each of a shape that a field of its own could have: ids, labels, categories, or
+  /// some of several choices.
+  static func several(
+    _ name: String, _ shape: Shape, _ count: ClosedRange<Int>, _ about: String
+  ) -> Field {
+    let property = Property(name, .several(shape, count: count), isRequired: false, about)
+    return Field(property) { reader throws(JSONError) in
+      try reader.optionalStrings(name, count: count) { reader, text, place throws(JSONError) in
+        if case .choice(let values) = shape {
+          guard !values.contains(text) else { return }
+          throw reader.error(.outOfRange, place, "send " + values.joined(separator: " or "))
+        }
+        let byteCountMax =
+          shape == .category ? categoryByteCountMax : JSONObjectReader.idByteCountMax
+        try reader.check(asciiId: text, place, byteCountMax: byteCountMax)
+      }
+    }
+  }
+
+  /// The path of the text at `index`, as in `days[1]`.
+  func path(_ index: Int) -> String { "\(property.name)[\(index)]" }
+}
+
+extension Field where Value == Input? {
+  /// An object with these fields and no others.
+  static func nested(
+    _ name: String, of fields: [any AnyField], _ about: String
+  ) -> Field {
+    let shape = Shape.nested(fields.map(\.property), isClosed: true)
+    return Field(Property(name, shape, isRequired: false, about)) { reader throws(JSONError) in
+      try reader.optionalObject(name) { inner throws(JSONError) in
+        var input = Input()
+        for field in fields { try field.read(&inner, into: &input) }
+        return input
+      }
     }
   }
 }

@@ -42,7 +42,7 @@ enum PaymentRoutes {
       .walletNotFound, .payeeNotFound, .selfPayment, .currencyDiffers, .insufficientFunds,
       .invalidAmount, .invalidCurrency, .invalidRecipient, .settlementNotConfigured,
       .walletFrozen, .walletClosed, .payeeClosed, .feeTakesAll, .splitInvalid, .paused,
-    ],
+    ] + Reason.ofPolicies,
     handle: { call throws(Problem) in try await pay(call) })
 
   static let find = Route(

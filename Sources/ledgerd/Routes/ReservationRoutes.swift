@@ -39,7 +39,7 @@ enum ReservationRoutes {
     keys: .idempotencyKey, status: 201, answer: ReservationView.properties,
     errors: PaymentRoutes.pay.errors.filter {
       $0 != .settlementNotConfigured && $0 != .splitInvalid
-    },
+    } + [.approvalNeeded],
     handle: { call throws(Problem) in try await reserve(call) })
 
   static let capture = Route(

@@ -63,5 +63,5 @@ enum SystemRoutes {
 enum PublicRoutes {
   static let all: [Route] =
     AgentRoutes.all + TenantRoutes.all + WalletRoutes.all + PaymentRoutes.all + ReservationRoutes.all
-    + DisputeRoutes.all + FeeRoutes.all + PauseRoutes.all + SystemRoutes.all
+    + DisputeRoutes.all + FeeRoutes.all + PolicyRoutes.all + PauseRoutes.all + SystemRoutes.all
 }
