@@ -121,6 +121,7 @@ enum Bug: String, CaseIterable, Sendable {
   case restartForgetsCaps
   // Policies
   case policyBeginsAtOnce
+  case policyBeginsOneLate
   case comingPolicyIsKept
   case setAtOnceDropsTheComing
   case emptyPolicyIsInForce
@@ -150,8 +151,12 @@ enum Bug: String, CaseIterable, Sendable {
   case newVersionCountsAnew
   case otherPeriodGoesOnCounting
   case counterOutlivesItsPolicy
+  case limitCountsSinceItIsSet
+  case countedWhenRecorded
   case nothingIsGivenBack
   case expiryGivesNothingBack
+  case denialGivesNothingBack
+  case refundIsGivenBack
   case captureGivesNothingBack
   case giveBackIsOfThePeriodOfNow
   case giveBackIsOfLaterLimitsToo
@@ -171,6 +176,7 @@ enum Bug: String, CaseIterable, Sendable {
   case closedReceiverIsApproved
   case holdsAreApproved
   case holderEndsWhatWaits
+  case approvalCountsAgain
   // Wallets that are stopped and ended
   case anybodyMayFreeze
   case walletWithHoldsIsClosed
@@ -209,6 +215,7 @@ enum Bug: String, CaseIterable, Sendable {
   case anybodyAddsAdmins
   case adminNamesOthers
   case adminIssuesAnyKey
+  case adminsRefusalsAreNotCounted
   // Keys
   case replayAppliesAgain
   case replayIgnoresTheDigest

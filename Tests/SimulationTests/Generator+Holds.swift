@@ -309,7 +309,7 @@ extension Generator {
     default: scope = .tenant(TenantNumber(UInt64(1 + dice.below(max(model.tenants.count, 1)))))
     }
     var isPause = model.pauses.isEmpty || dice.isOne(in: 4)
-    if !isPause { scope = dice.pick(model.pauses) }
+    if !isPause || !model.pauses.isEmpty && dice.isOne(in: 4) { scope = dice.pick(model.pauses) }
     var actor = staff(model)
     for _ in 0..<broken {
       switch dice.below(3) {

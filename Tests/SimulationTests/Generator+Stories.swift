@@ -166,9 +166,10 @@ extension Generator {
       return .clock(model.wall + 1)
     }
     let closing: Chapter = { make, model in
-      let parts = model.reservations.last { $0.isOpen && $0.purpose == .approval }?.parts ?? []
-      let wallets = parts.compactMap { part -> WalletNumber? in
-        guard case .wallet(let wallet) = part.payee else { return nil }
+      let hold = model.reservations.last { $0.isOpen && $0.purpose == .approval }
+      let payees = hold.map { $0.parts.isEmpty ? [$0.payee] : $0.parts.map(\.payee) } ?? []
+      let wallets = payees.compactMap { payee -> WalletNumber? in
+        guard case .wallet(let wallet) = payee else { return nil }
         return wallet
       }
       guard let wallet = wallets.last else { return Self.ask([make.decideWaiting(model, 0)]) }
@@ -201,6 +202,9 @@ extension Generator {
       Self.ask((0...capCount).map { _ in make.setCap(model, 0) })
     }
     let disputing: Chapter = { make, model in Self.ask(make.spendAndDispute(model)) }
+    let isDivided = dice.isOne(in: 2)
+    let splitting: Chapter = { make, model in Self.ask([make.paySplit(model, 0)]) }
+    let dividing: Chapter = { make, model in Self.ask(make.capAndDispute(model)) }
     let deciding: Chapter = { make, model in
       let open = model.disputes.filter { dispute in
         dispute.ending == nil && model.debts.contains { $0.dispute == dispute.number }
@@ -214,7 +218,31 @@ extension Generator {
     let writing: Chapter = { make, model in
       Self.ask((0...make.dice.below(3)).map { _ in make.writeOff(model, 0) })
     }
-    return (capCount > 0 ? [caps] : []) + [disputing, deciding, writing, writing]
+    let opening = isDivided ? [splitting, dividing] : [disputing]
+    return (capCount > 0 ? [caps] : []) + opening + [deciding, writing, writing]
+  }
+
+  /// The receivers of a split pass on what they got, and caps leave room for some of it; then it is
+  /// disputed.
+  private mutating func capAndDispute(_ model: NaiveLedger) -> [Request] {
+    let splits = model.paid.filter { $0.parts.count > 1 && $0.refunded == 0 }
+    guard let paid = splits.last else { return spendAndDispute(model) }
+    var requests: [Request] = []
+    var tenants: [TenantNumber] = [.none]
+    for part in paid.parts {
+      guard case .wallet(let wallet) = part.payee else { continue }
+      let place = Int(wallet.rawValue) - 1
+      requests.append(pay(affordable(model, model.available(place)), from: place, model))
+      tenants.append(TenantNumber(model.tenant(of: place)))
+    }
+    let asset = paid.payment.asset
+    for tenant in tenants where tenant == .none || dice.isOne(in: 2) {
+      let owed = model.outstanding(tenant.rawValue, asset)
+      let cap = Amount(units: owed + dice.magnitude(to: paid.payment.amount.units))
+      requests.append(Request(.receivable(.setCap(tenant, asset, cap)), by: staff(model)))
+    }
+    let open = Disputes.Command.open(paid.number, reason: .other, within: 30 * 86_400)
+    return requests + [Request(.dispute(open), by: staff(model))]
   }
 
   /// Agents of a tenant before it has an admin, and after, by him and by strangers.

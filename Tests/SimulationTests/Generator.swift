@@ -288,11 +288,16 @@ extension Generator {
     if dice.isOne(in: 2), let evidence = muchEvidence(model) { return evidence }
     if dice.isOne(in: 2), let denials = denials(model) { return denials }
     let wallet = dice.below(model.wallets.count)
-    let actor = Actor.agent(AgentNumber(model.wallets[wallet].agent))
-    let tooMuch = Command.payment(
+    var actor = Actor.agent(AgentNumber(model.wallets[wallet].agent))
+    var tooMuch = Command.payment(
       .pay(
         from: WalletNumber(UInt64(wallet + 1)), to: .external(label: 1), amount: .commandMax,
         asset: .none, rail: .internal))
+    if dice.isOne(in: 3) {
+      let tenant = TenantNumber(model.tenant(of: wallet))
+      actor = .tenantAdmin(tenant)
+      tooMuch = .policy(.set(.tenant(tenant), begins: Timestamp(nanoseconds: 1)))
+    }
     return (0..<(30 + dice.below(40))).map { _ in
       let key = IdempotencyKey(fingerprint: fingerprint(), digest: 1)
       let request = Request(tooMuch, by: actor, key: key)

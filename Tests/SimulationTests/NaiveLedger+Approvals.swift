@@ -17,11 +17,18 @@ extension NaiveLedger {
       }
       guard !isClosed || bug == .closedReceiverIsApproved else { throw Refusal(.payeeClosed) }
       try capture(place, nil, isLast: true, by: actor)
+      guard bug == .approvalCountsAgain else { return }
+      let number = log[log.count - 1].number
+      uses.append(
+        Use(
+          event: number, time: time, payer: reservations[place].payer,
+          units: reservations[place].amount))
     case .deny(let number):
       let (place, isManager) = try waiting(number, for: actor)
       guard isManager || bug == .payerDenies else { throw Refusal(.notPermitted) }
       try checkWaits(place)
-      record(.reservation(.released(ended(place))), by: actor, text)
+      let end = ended(place, isCounted: bug != .denialGivesNothingBack)
+      record(.reservation(.released(end)), by: actor, text)
     case .cancel(let number):
       let (place, _) = try waiting(number, for: actor)
       let hold = reservations[place]

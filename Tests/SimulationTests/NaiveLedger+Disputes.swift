@@ -42,6 +42,9 @@ extension NaiveLedger {
     var principal: Int128
     /// What is in the hold for it now: his own, what was advanced, and what was netted.
     var held: Int128 = 0
+    /// What was not there when it was opened, and what of that was advanced.
+    var missing: Int128 = 0
+    var advanced: Int128 = 0
   }
 
   mutating func perform(
@@ -163,9 +166,10 @@ extension NaiveLedger {
     for index in claims.indices {
       let own = isHeld ? hold(&claims[index], event, payment.asset) : 0
       let missing = claims[index].principal - own
-      let advanced = isHeld ? advance(missing, to: claims[index].payee, body, payment.asset) : 0
+      let advanced = isHeld ? advance(missing, to: claims[index].payee, event, payment.asset) : 0
       body += Self.body(
         claims[index].payee, held: own, receivable: advanced, uncovered: missing - advanced)
+      (claims[index].missing, claims[index].advanced) = (missing, advanced)
       guard isHeld, missing > 0 else { continue }
       move(advanced, payment.asset, debit: Self.receivable(event), credit: Self.hold(event))
       claims[index].held += advanced

@@ -64,6 +64,9 @@ extension NaiveLedger {
         policies[earlier].lines.first { counts($0.rule, like: rule) }
       }
       policies[place].lines[index].since = earlier?.since ?? number
+      if bug == .limitCountsSinceItIsSet, earlier == nil {
+        policies[place].lines[index].since = policies[place].made
+      }
       if bug == .counterOutlivesItsPolicy { policies[place].lines[index].since = .none }
     }
     if let before { leave(before) }

@@ -62,33 +62,27 @@ extension NaiveLedger {
   }
 
   /// What of `missing` is advanced for a receiver: what his tenant and all together leave room for,
-  /// after the claims of those before him, 72 bytes each.
+  /// after the receivers before him, who owe already.
   func advance(
-    _ missing: Int128, to payee: Payments.Payee, _ before: [UInt8], _ asset: AssetNumber
+    _ missing: Int128, to payee: Payments.Payee, _ dispute: EventNumber, _ asset: AssetNumber
   ) -> Int128 {
     guard case .wallet(let wallet) = payee else { return 0 }
-    let tenant = tenant(of: Int(wallet.rawValue) - 1)
-    var (own, all): (Int128, Int128) = (0, 0)
-    for at in stride(from: 0, to: before.count, by: 72) where bug != .capForgetsEarlierClaims {
-      let advanced = Int128(Self.number(in: before, at: at + 16, byteCount: 16))
-      all += advanced
-      guard Self.number(in: before, at: at + 56, byteCount: 8) == 0 else { continue }
-      let other = Int(Self.number(in: before, at: at + 48, byteCount: 8)) - 1
-      if self.tenant(of: other) == tenant { own += advanced }
-    }
-    var rooms = [room(tenant, asset, after: own), room(0, asset, after: all)]
+    var rooms = [tenant(of: Int(wallet.rawValue) - 1), 0].map { room($0, asset, dispute) }
     if bug == .capForgetsTheTotal { rooms.removeLast() }
     if bug == .capForgetsTheTenant { rooms.removeFirst() }
     return rooms.reduce(missing) { min($0, $1 ?? $0) }
   }
 
   /// `nil` where there is no end.
-  private func room(_ tenant: UInt64, _ asset: AssetNumber, after more: Int128) -> Int128? {
+  private func room(_ tenant: UInt64, _ asset: AssetNumber, _ dispute: EventNumber) -> Int128? {
     let cap = caps.first { cap in
       cap.tenant == tenant && (cap.asset == asset || bug == .capIsOfEveryAsset)
     }
     guard let cap else { return livemode && bug != .liveLedgerAdvancesWithoutACap ? 0 : nil }
-    let owed = bug == .capForgetsWhatIsOwed ? 0 : outstanding(tenant, asset)
-    return max(cap.units - owed - more, 0)
+    var owed = bug == .capForgetsWhatIsOwed ? 0 : outstanding(tenant, asset)
+    if bug == .capForgetsEarlierClaims {
+      owed -= debts.filter { $0.dispute == dispute }.map(\.receivable).reduce(0, +)
+    }
+    return max(cap.units - owed, 0)
   }
 }

@@ -35,6 +35,9 @@ extension NaiveLedger {
     var body: [UInt8] = []
     if case .split = payment.payee { body = Self.body(given) }
     record(.refund(.completed(refund)), by: actor, text, body: body)
+    for use in uses.indices where bug == .refundIsGivenBack && uses[use].event == number {
+      uses[use].units -= amount
+    }
     setAside(payment.side == .payer ? amount + fee : amount, payer, by: actor)
   }
 

@@ -220,6 +220,7 @@ extension NaiveLedger {
     _ spending: Spending, _ pass: Pass, at moment: UInt64, hold: Int = 0, by actor: Actor
   ) {
     let payment = log[log.count - 1].number
+    let moment = bug == .countedWhenRecorded ? log[log.count - 1].header.time.nanoseconds : moment
     let total = spending.amount
     uses.append(Use(event: payment, time: moment, payer: spending.payer, units: total))
     let inForce = pass.inForce

@@ -45,7 +45,8 @@ extension NaiveLedger {
         guard deadline < time || deadline == time && bug != .timerFiresOneLate else { return }
         begin(schedule: index, deadline)
       case .policy(let index):
-        guard deadline <= time else { return }
+        guard deadline < time || deadline == time && bug != .policyBeginsOneLate
+        else { return }
         begin(policy: index, by: .ledger)
       case .reservation(let index):
         guard deadline < time || deadline == time && bug != .holdExpiresOneLate else { return }

@@ -366,7 +366,8 @@ extension NaiveLedger {
   /// Whether an agent, operator or tenant of this number was registered.
   private func isKnown(_ actor: Actor) -> Bool {
     agent(actor) != nil
-      || (actor.role == .tenantAdmin && place(actor.tenant.rawValue, in: tenants.count) != nil)
+      || (actor.role == .tenantAdmin && bug != .adminsRefusalsAreNotCounted
+        && place(actor.tenant.rawValue, in: tenants.count) != nil)
       || (actor.role == .operator && actor.rawValue & 0xFF_FFFF_FFFF_FFFF >= 1
         && actor.rawValue & 0xFF_FFFF_FFFF_FFFF <= UInt64(operators))
   }
