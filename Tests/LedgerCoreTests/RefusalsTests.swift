@@ -33,7 +33,7 @@ import Testing
       return .failure(error)
     }
     #expect(decision.count == (refusal.reason.isOfPolicy ? 2 : 1))
-    #expect(decision.answer == decision.count - 1)
+    #expect(decision.answer == 0)
     return .success(decision[decision.answer])
   }
 
@@ -77,14 +77,14 @@ import Testing
         body: body.span, hasKey: false, by: .agent(Scenario.ann), ledger, at: Scenario.now,
         into: &decision)
       #expect(
-        decision[0]
+        decision[1]
           == .policy(
             .denied(
               Policies.Denial(
                 amount: Amount(units: 5), payer: Scenario.annWallet, recipient: recipient,
                 category: category, effective: Scenario.now, rail: .internal,
                 isHold: category == 9))))
-      #expect(decision.takeBody(of: 0) == body && decision.count == 2)
+      #expect(decision.takeBody(of: 1) == body && decision.count == 2)
     }
   }
 

@@ -109,6 +109,7 @@ enum Bug: String, CaseIterable, Sendable {
   case uncoveredIsWrittenOff
   case undecidedIsWrittenOff
   case sameOperatorWritesOff
+  case administratorIsASecond
   case firstOperatorWritesOff
   case writtenOffDebtIsGone
   // Caps
@@ -126,6 +127,10 @@ enum Bug: String, CaseIterable, Sendable {
   case setAtOnceDropsTheComing
   case emptyPolicyIsInForce
   case adminRestrictsEverybody
+  case adminLiftsWhatStaffSet
+  case agentShedsItsPolicy
+  case denialSaysNotWhat
+  case moreThanTheLimitWaits
   case policyMayBeOneTooLong
   case ruleMaySaySomethingAgain
   case ledgerNamesLabels
@@ -216,6 +221,7 @@ enum Bug: String, CaseIterable, Sendable {
   case adminNamesOthers
   case adminIssuesAnyKey
   case adminsRefusalsAreNotCounted
+  case adminRefundsNoLabel
   // Keys
   case replayAppliesAgain
   case replayIgnoresTheDigest

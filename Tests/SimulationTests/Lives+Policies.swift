@@ -21,6 +21,8 @@ struct PolicyLives {
   /// What was set to be in force at once, which the next event says.
   var atOnce: Policy?
   var spent: Spent?
+  /// Whether a policy just refused something, which the next event tells.
+  var isDenied = false
 }
 
 extension Lives {
@@ -29,6 +31,14 @@ extension Lives {
     if let policy = policies.atOnce {
       guard case .policy(.began(policy.setting.scope, _, policy.setting.slot, _)) = recorded.event
       else { throw Mismatch("policy \(policy.made) does not begin at once: \(recorded)") }
+    }
+    if policies.isDenied {
+      guard case .policy(.denied) = recorded.event
+      else { throw Mismatch("what was denied is not told: \(recorded)") }
+    }
+    policies.isDenied = false
+    if case .refusal(.recorded(let refusal, _)) = recorded.event {
+      policies.isDenied = refusal.reason.isOfPolicy
     }
     if let spent = policies.spent {
       guard case .policy(.counted(let use)) = recorded.event
@@ -49,6 +59,11 @@ extension Lives {
   ) throws(Mismatch) {
     switch event {
     case .counted: break
+    case .denied(let denial):
+      try require(denial.effective < recorded.header.time, "is denied ahead", recorded)
+      let isSplit = denial.recipient == .split
+      try require(isSplit == !body.isEmpty, "has other receivers", recorded)
+      try require(denial.payer.rawValue <= UInt64(wallets.count), "is of no wallet", recorded)
     case .set(let setting):
       let scope = setting.scope
       policies.versions[scope, default: 0] += 1

@@ -26,7 +26,8 @@ extension MutationTests {
   /// What is there to say of a policy, and of what was advanced.
   private static func policyWords(at place: Int, _ run: Run) -> [String] {
     switch run.log[place].event {
-    case .refusal(.recorded(let refusal, _)) where refusal.reason == .limitExceeded:
+    case .refusal(.recorded(let refusal, _))
+    where refusal.reason == .limitExceeded && refusal.about.isSome:
       let about = Int(refusal.about.rawValue) - 1
       guard case .policy(.set(let setting)) = run.log[about].event else { return [] }
       switch setting.scope {

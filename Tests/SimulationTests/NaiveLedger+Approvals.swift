@@ -8,8 +8,11 @@ extension NaiveLedger {
     switch command {
     case .approve(let number):
       let (place, isManager) = try waiting(number, for: actor)
-      let isAsker = reservations[place].asker == actor && bug != .askerApproves
-      guard isManager, !isAsker else { throw Refusal(.notPermitted) }
+      // Whoever opens the data directory has an operator's key too, so with staff he is nobody else.
+      let asker = reservations[place].asker
+      let isBehind = [asker, actor].contains(.administrator) && bug != .administratorIsASecond
+      let isNobodyElse = asker == actor || isStaff(asker) && isStaff(actor) && isBehind
+      guard isManager, !isNobodyElse || bug == .askerApproves else { throw Refusal(.notPermitted) }
       try checkWaits(place)
       let isClosed = reservations[place].parts.contains { part in
         guard case .wallet(let wallet) = part.payee else { return false }

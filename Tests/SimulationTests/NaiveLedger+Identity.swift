@@ -113,9 +113,11 @@ extension NaiveLedger {
   }
 
   mutating func revoke(_ number: CredentialNumber, by actor: Actor) throws(Refusal) {
-    // One's own; the administrator ends any, because replacing keys is his (`design.md` 4.16).
+    // One's own; staff ends a tenant's; the administrator ends any, because replacing keys is his
+    // (`design.md` 4.16).
     guard let credential = place(number.rawValue, in: credentials.count),
-      credentials[credential].holder == actor || actor.role == .administrator,
+      credentials[credential].holder == actor || actor.role == .administrator
+        || isStaff(actor) && credentials[credential].kind == .tenantKey,
       !credentials[credential].isRevoked
     else { throw Refusal(.credentialNotFound) }
     credentials[credential].isRevoked = true

@@ -15,6 +15,7 @@ extension NaiveLedger {
     var begins: UInt64
     var slot: Int
     var lines: [Line]
+    var isStaffs: Bool
     var stage = Stage.coming
   }
 
@@ -45,7 +46,7 @@ extension NaiveLedger {
     policies.append(
       Policy(
         scope: scope, version: version, made: EventNumber(UInt64(log.count + 1)), begins: moment,
-        slot: slot, lines: rules.map { Line(rule: $0) }))
+        slot: slot, lines: rules.map { Line(rule: $0) }, isStaffs: isStaff(actor)))
     let setting = Policies.Setting(
       scope: scope, version: UInt32(version), begins: Timestamp(nanoseconds: moment),
       slot: PolicySlot(UInt64(slot)))
@@ -119,6 +120,11 @@ extension NaiveLedger {
         manages(tenant(of: place), actor) || isAny
       else { throw Refusal(.walletNotFound) }
     }
+    let isStaffs = policies.contains { policy in
+      policy.scope == scope && policy.stage != .gone && policy.isStaffs
+    }
+    guard isStaff(actor) || !isStaffs || bug == .adminLiftsWhatStaffSet
+    else { throw Refusal(.notPermitted) }
   }
 
   private func rules(

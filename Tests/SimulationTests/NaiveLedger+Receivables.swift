@@ -19,6 +19,8 @@ extension NaiveLedger {
       caps.append(Cap(tenant: tenant.rawValue, asset: asset, units: cap.units))
       record(.receivable(.capSet(tenant: tenant, asset: asset, cap: cap)), by: actor)
     case .writeOff(let number, let agent):
+      guard actor.role == .operator || bug == .administratorIsASecond
+      else { throw Refusal(.notPermitted) }
       try writeOff(number, of: agent, by: actor, text)
     }
   }

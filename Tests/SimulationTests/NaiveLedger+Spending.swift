@@ -54,6 +54,7 @@ extension NaiveLedger {
       } catch {
         var refusal = error
         refusal.ruleVersion = UInt32(policy.version)
+        if refusal.asked.units == 0 { refusal.asked = Amount(units: spending.amount) }
         refusal.about = policy.made
         throw refusal
       }
@@ -105,7 +106,9 @@ extension NaiveLedger {
     let most = limit + (bug == .limitMayBeOneMore && reason == .limitExceeded ? 1 : 0)
     let counted = bug == .countMayBeOneMore && reason == .countExceeded ? used : used + asked
     guard counted > most else { return }
-    let end = span(of: period, around: time).upperBound
+    // What is more than the limit itself does not pass later either.
+    let isLater = asked <= limit || bug == .moreThanTheLimitWaits
+    let end = isLater ? span(of: period, around: time).upperBound : 0
     throw Refusal(
       reason, limit: Amount(units: limit), used: Amount(units: used), asked: Amount(units: asked),
       rule: place, resets: Timestamp(nanoseconds: end))
@@ -177,6 +180,28 @@ extension NaiveLedger {
       guard let (first, isMet) = allowed[reason], !isMet else { continue }
       throw Refusal(reason, rule: UInt32(first))
     }
+  }
+}
+
+// MARK: - Denials
+
+extension NaiveLedger {
+  /// Says after the refusal what was denied: all that was asked.
+  mutating func recordDenial(of request: Request) {
+    let isHold: Bool
+    let (amount, from): (Amount, WalletNumber)
+    let (to, category): (Payments.Recipient, UInt128)
+    switch request.command {
+    case .payment(.pay(let payer, let payee, let units, _, _, let hash)):
+      (isHold, amount, from, to, category) = (false, units, payer, payee, hash)
+    case .reservation(.reserve(let payer, let payee, let units, _, _, _, let hash)):
+      (isHold, amount, from, to, category) = (true, units, payer, payee, hash)
+    default: return  // not ours: nothing else is spending
+    }
+    let denial = Policies.Denial(
+      amount: amount, payer: from, recipient: to, category: category,
+      effective: log[log.count - 1].header.time, rail: .internal, isHold: isHold)
+    record(.policy(.denied(denial)), by: request.actor, body: to == .split ? request.body : [])
   }
 }
 

@@ -114,7 +114,8 @@ extension NaiveLedger {
   private func wallet(
     _ number: WalletNumber, that status: Wallets.Status, of actor: Actor
   ) throws(Refusal) -> Int {
-    guard let wallet = place(number.rawValue, in: wallets.count), mayUse(wallet, actor)
+    guard let wallet = place(number.rawValue, in: wallets.count),
+      mayUse(wallet, actor) || manages(tenant(of: wallet), actor)
     else { throw Refusal(.walletNotFound) }
     try check(wallet, is: status)
     return wallet
@@ -166,6 +167,11 @@ extension NaiveLedger {
           .walletNotEmpty, limit: Amount(units: least), asked: Amount(units: available))
       }
     }
+    let isRestricted = policies.contains { policy in
+      policy.scope == .wallet(number) && policy.stage != .gone
+    }
+    guard !isRestricted || actor.role != .agent || bug == .agentShedsItsPolicy
+    else { throw Refusal(.walletRestricted) }
     guard !isInDispute(wallet) || bug == .walletInDisputeIsClosed
     else { throw Refusal(.walletInDispute) }
     move(available, asset, debit: Self.wallet(wallet), credit: credit)

@@ -320,7 +320,10 @@ extension NaiveLedger {
 
   /// Records the refusal where it follows from the ledger's state, the request has a key or a
   /// policy denies it, and its agent had fewer than 60 in this minute of recorded time.
-  private mutating func refuse(_ refusal: Refusal, _ request: Request) -> Outcome {
+  private mutating func refuse(_ refused: Refusal, _ request: Request) -> Outcome {
+    // What stood in the way within a unit is gone with it.
+    var refusal = refused
+    if refusal.about.rawValue > UInt64(log.count) { refusal.about = .none }
     let denials: [Rejection] = [
       .perPaymentExceeded, .limitExceeded, .countExceeded, .payeeNotAllowed, .railNotAllowed,
       .categoryNotAllowed, .outsideHours, .assetNotCovered, .approvalNeeded,
@@ -332,7 +335,7 @@ extension NaiveLedger {
       .alreadySettled, .alreadyPaused, .notPaused, .duplicateDispute, .disputeWindowPassed,
       .nothingToDispute, .disputeEnded, .disputeUnderReview, .disputeNotReviewed,
       .paymentDisputed, .tooMuchEvidence, .walletInDispute, .debtNotFound, .debtUnsettled,
-      .sameOperator, .policyInPast, .paymentNotPending,
+      .sameOperator, .policyInPast, .paymentNotPending, .walletRestricted,
     ]
     let isDenied = denials.contains(refusal.reason)
     let isRecorded =
@@ -360,6 +363,7 @@ extension NaiveLedger {
     let operation = request.command.operation
     record(.refusal(.recorded(refusal, operation: operation)), by: request.actor)
     let event = log[log.count - 1].number
+    if isDenied, bug != .denialSaysNotWhat { recordDenial(of: request) }
     return remember(.refused(refusal, event: event, isReplay: false), for: request)
   }
 

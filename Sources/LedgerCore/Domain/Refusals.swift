@@ -23,7 +23,7 @@ public enum Refusals {
 
   /// Decides whether the `refusal` of a command with its `body` leaves an event: only one that
   /// follows from the state, of a command with a key or of a policy, by somebody known who has not
-  /// caused too many. What a policy denied comes first, as an event of its own.
+  /// caused too many. What a policy denied follows, as an event of its own.
   static func decide(
     _ refusal: Refusal, of command: Command, body: Span<UInt8> = Span(), hasKey: Bool,
     by actor: Actor, _ ledger: borrowing Ledger, at now: Timestamp, into decision: inout Decision
@@ -37,12 +37,13 @@ public enum Refusals {
         .refusalRateExceeded, limit: Amount(units: Int128(perMinuteMax)),
         used: Amount(units: Int128(counted.count)))
     }
+    decision.emit(
+      .refusal(.recorded(refusal, operation: command.operation)), isAnswer: true)
     if refusal.reason.isOfPolicy, let denial = Policies.Denial(command, at: now) {
       let isSplit = denial.recipient == .split
       for index in body.indices where isSplit { decision.body.append(body[index]) }
       decision.emit(.policy(.denied(denial)), hasBody: isSplit)
     }
-    decision.emit(.refusal(.recorded(refusal, operation: command.operation)))
   }
 
   // MARK: - Evolve

@@ -303,8 +303,9 @@ struct Sequencer: ~Copyable {
     let answer = decision.answer
     for place in 0..<decision.count {
       let (event, body) = (decision[place], decision.takeBody(of: place))
-      header = record(
+      let recorded = record(
         event, by: request.actor, key: place == answer ? request.key : nil, text: nil, body: body)
+      if place == answer { header = recorded }
       decision.keep(body)
     }
     return .refused(refusal, event: header.number, isReplay: false)

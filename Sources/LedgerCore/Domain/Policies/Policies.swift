@@ -181,7 +181,7 @@ public enum Policies {
     case began(scope: Scope, version: UInt32, slot: PolicySlot, effective: Timestamp)
     /// Something passed, and counts.
     case counted(Use)
-    /// Something was denied: before the refusal, which says by which rule. Nothing moved.
+    /// Something was denied, as the refusal before it says with the rule. Nothing moved.
     case denied(Denial)
   }
 }
