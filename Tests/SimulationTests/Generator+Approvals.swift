@@ -6,9 +6,13 @@ extension Generator {
   mutating func decideWaiting(_ model: NaiveLedger, _ broken: Int) -> Request {
     guard let hold = waiting(model) else { return pay(model, broken, isExternal: false) }
     var number = hold.number
+    // A hold is its holder's, and nobody approves it.
+    let holds = model.reservations.filter { $0.isOpen && $0.purpose == .hold }
+    if !holds.isEmpty, dice.isOne(in: 8) { number = dice.pick(holds).number }
     let admin = Actor.tenantAdmin(TenantNumber(model.tenant(of: hold.payer)))
     var (command, actor) = (Approvals.Command.approve(number), admin)
     if dice.isOne(in: 2) { actor = staff(model) }
+    if dice.isOne(in: 8) { actor = owner(hold.payer, model) }
     switch dice.below(6) {
     case 0: command = .deny(number)
     case 1: (command, actor) = (.cancel(number), owner(hold.payer, model))

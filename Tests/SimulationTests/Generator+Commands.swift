@@ -245,6 +245,7 @@ extension Generator {
     }
     if swarm.kinds[Swarm.Kind.registerTenantAdmin.rawValue] > 0, dice.isOne(in: 4) {
       (actor, kind) = (admin(model).actor, .tenantKey)
+      if broken > 0 || dice.isOne(in: 2) { kind = dice.pick(Identity.CredentialKind.allCases) }
     }
     for _ in 0..<broken {
       switch dice.below(4) {

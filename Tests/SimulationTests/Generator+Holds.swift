@@ -182,9 +182,14 @@ extension Generator {
     let actor = owner(hold.payer, model)
     let open = Request(.wallet(.open(agent: actor.agent, asset: AssetNumber(1))), by: actor)
     let count = Int(first.deadline - model.time) - 1 + dice.below(3)
+    let opens = [Request](repeating: open, count: count)
+    if hold.purpose == .approval {
+      let command = dice.pick([.approve(hold.number), .deny(hold.number)] as [Approvals.Command])
+      return opens + [Request(.approval(command), by: staff(model))]
+    }
     let end: Reservations.Command =
       dice.isOne(in: 2) ? .release(hold.number) : .capture(hold.number, amount: nil)
-    return [Request](repeating: open, count: count) + [Request(.reservation(end), by: actor)]
+    return opens + [Request(.reservation(end), by: actor)]
   }
 }
 

@@ -14,10 +14,19 @@ extension Generator {
     var body = Policies.Rule.body(rules)
     var actor = manager(of: scope, model)
     for _ in 0..<broken {
-      switch dice.below(8) {
+      switch dice.below(10) {
       case 0: begins = dice.pick([1, model.time, model.time - 1])
       case 1, 2: body = spoilt(rules, model)
       case 3: body = garbled(body)
+      case 7: body = Policies.Rule.body(rules + rules.suffix(1))
+      case 8: actor = .tenantAdmin(TenantNumber(UInt64(1 + dice.below(model.tenants.count))))
+      case 5:
+        // Labels are a tenant's, and so in nobody's policy for all.
+        (scope, actor) = (.ledger, staff(model))
+        body = Policies.Rule.body(rules + [.deny(.label(UInt128(5 + dice.below(4))))])
+      case 6:
+        let count = Policies.ruleCountMax + dice.below(2)
+        body = Policies.Rule.body((0..<count).map { .deny(.category(UInt128(10 + $0))) })
       case 4:
         scope = dice.pick([
           .tenant(TenantNumber(number(beyond: model.tenants.count))),
@@ -222,10 +231,7 @@ extension Generator {
     case 8:
       rules.insert(
         .deny(.wallet(WalletNumber(number(beyond: model.wallets.count)))), at: place)
-    case 9:
-      let count = Policies.ruleCountMax + dice.below(2)
-      rules = (0..<count).map { .deny(.category(UInt128(10 + $0))) }
-    case 10: rules += [.count(5, .month), .count(6, .month)]
+    case 9, 10: rules += [.count(5, .month), .count(6, .month)]
     default: rules += rules.suffix(1)  // not ours: a random number
     }
     return Policies.Rule.body(rules)

@@ -10,7 +10,8 @@ extension Generator {
     var stories: [(inout Generator, NaiveLedger) -> [Chapter]] = []
     if has(.setPolicy) {
       stories += [{ $0.acrossAnEdge($1) }, { $0.versions($1) }, { $0.waiting($1) }]
-      stories += [{ $0.acrossAnEdge($1) }, { $0.waiting($1) }]
+      stories += [{ $0.acrossAnEdge($1) }, { $0.waiting($1) }, { $0.splitsAndNames($1) }]
+      stories += [{ $0.untilTheHour($1) }, { $0.closeAndApprove($1) }]
     }
     if has(.dispute) { stories += [{ $0.advanceAndWriteOff($1) }] }
     if has(.registerTenantAdmin) { stories += [{ $0.joinATenant($1) }] }
@@ -133,9 +134,83 @@ extension Generator {
   }
 }
 
-// MARK: - Approvals, advances and tenants
+// MARK: - Payees, approvals, advances and tenants
 
 extension Generator {
+  /// A policy that allows payments until a minute begins, and payments just before and then.
+  private mutating func untilTheHour(_ model: NaiveLedger) -> [Chapter] {
+    let payer = payer(model)
+    let scope = scope(model, bearingOn: payer)
+    let minute: UInt64 = 60_000_000_000
+    let setting: Chapter = { make, model in
+      let end = model.time % NaiveLedger.day / minute + 1
+      let hours = Policies.Hours(days: 127, from: 0, until: UInt16(end))
+      return Self.ask([make.set(scope, [.hours(hours)], model)])
+    }
+    let toEnd: Chapter = { make, model in
+      .clock((model.time / minute + 1) * minute - UInt64(make.dice.below(4)))
+    }
+    let spending: Chapter = { make, model in
+      Self.ask((0..<4).map { _ in make.pay(1_000, from: payer, model) })
+    }
+    return [setting, toEnd, spending]
+  }
+
+  /// A split among wallets that waits, of which one is closed before it is approved.
+  private mutating func closeAndApprove(_ model: NaiveLedger) -> [Chapter] {
+    let payer = payer(model)
+    let paying = model.wallets[payer]
+    let wallet = WalletNumber(UInt64(payer + 1))
+    let approval = Policies.Rule.approval(above: Amount(units: 1), paying.asset, seconds: 3_600)
+    let amount = amount(model, payer, of: 4)
+    let all: Chapter = { make, model in
+      let next = UInt64(model.wallets.count + 1)
+      let receivers = [WalletNumber(next), WalletNumber(next + 1)]
+      let open = Request(
+        .wallet(.open(agent: AgentNumber(paying.agent), asset: paying.asset)), by: .administrator)
+      let shares = receivers.map { Splits.Share(.wallet($0), weight: 1) }
+      let pay = Payments.Command.pay(from: wallet, to: .split, amount: Amount(units: amount))
+      return Self.ask([
+        open, open, make.set(.wallet(wallet), [approval], model),
+        Request(
+          .payment(pay), by: make.owner(payer, model), body: Splits.Share.body(shares)),
+        Request(.wallet(.close(receivers[1], to: receivers[0])), by: .administrator),
+      ])
+    }
+    let deciding: Chapter = { make, model in
+      let hold = model.reservations.last { $0.isOpen && $0.purpose == .approval }
+      let approve = Approvals.Command.approve(hold?.number ?? .none)
+      return Self.ask([Request(.approval(approve), by: .administrator)])
+    }
+    return [all, deciding]
+  }
+
+  /// Payees that are allowed or denied, and splits among them and others.
+  private mutating func splitsAndNames(_ model: NaiveLedger) -> [Chapter] {
+    let payer = payer(model)
+    let tenant = TenantNumber(model.tenant(of: payer))
+    let scopes: [Policies.Scope] = [.tenant(tenant), .wallet(WalletNumber(UInt64(payer + 1)))]
+    let scope = dice.pick(scopes)
+    let isAllowed = dice.isOne(in: 2)
+    let setting: Chapter = { make, model in
+      let labels = [Policies.Target.label(1), .label(2)]
+      return Self.ask([make.set(scope, labels.map { isAllowed ? .allow($0) : .deny($0) }, model)])
+    }
+    let splitting: Chapter = { make, model in
+      let pairs: [[UInt128]] = [[1, 2], [1, 3], [3, 1], [3, 4]]
+      let amount = Amount(units: max(make.amount(model, payer, of: 20), 1_000))
+      return Self.ask(
+        pairs.map { labels in
+          let shares = labels.map { Splits.Share(.external(label: $0), weight: 5) }
+          let pay = Payments.Command.pay(
+            from: WalletNumber(UInt64(payer + 1)), to: .split, amount: amount)
+          return Request(
+            .payment(pay), by: make.owner(payer, model), body: Splits.Share.body(shares))
+        })
+    }
+    return [setting, splitting]
+  }
+
   /// Two policies of which both have somebody approve, a payment or a split that waits, and what
   /// becomes of it.
   private mutating func waiting(_ model: NaiveLedger) -> [Chapter] {
@@ -147,7 +222,8 @@ extension Generator {
       let above = Amount(units: max(model.available(payer) / 50, 1))
       let requests = scopes.map { scope in
         let seconds = make.dice.pick([1, 2, 60, 3_600] as [UInt32])
-        return make.set(scope, [.approval(above: above, asset, seconds: seconds)], model)
+        let approval = Policies.Rule.approval(above: above, asset, seconds: seconds)
+        return make.set(scope, [approval, .spend(.commandMax, asset, .month)], model)
       }
       return Self.ask(requests)
     }
@@ -189,8 +265,14 @@ extension Generator {
       Self.ask([make.decideWaiting(model, make.dice.below(2)), make.decideWaiting(model, 0)])
     }
     var chapters = [setting, asking]
-    if dice.isOne(in: 3) { chapters.append(closing) }
-    if dice.isOne(in: 3) { chapters.append(late) }
+    if dice.isOne(in: 2) { chapters.append(closing) }
+    if dice.isOne(in: 3) {
+      chapters.append(late)
+      chapters.append { make, model in
+        guard let unit = make.unitToDeadline(model) else { return .clock(model.wall + 1) }
+        return .submit([Job(requests: unit, isLinked: true)])
+      }
+    }
     return chapters + [deciding, deciding]
   }
 

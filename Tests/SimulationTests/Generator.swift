@@ -191,7 +191,7 @@ extension Generator {
 
 extension Generator {
   private mutating func unit(_ model: NaiveLedger) -> [Request] {
-    if swarm.hasHugeUnits, dice.isOne(in: 20) { return hugeUnit(model) }
+    if swarm.hasHugeUnits, dice.isOne(in: 10) { return hugeUnit(model) }
     var requests: [Request] = []
     if swarm.kinds[Swarm.Kind.reserve.rawValue] > 0, dice.isOne(in: 4) {
       requests = holdAndEnd(model)

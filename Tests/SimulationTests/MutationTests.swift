@@ -9,7 +9,7 @@ import Testing
 /// until one differs. Without a bug none may.
 struct MutationTests {
   static let commandsPerSeed = 250
-  private static let commandCountMax = 40_000
+  private static let commandCountMax = 60_000
   private static let foundCount = Atomic(0)
 
   @Test(arguments: Bug.allCases)
@@ -32,7 +32,7 @@ struct MutationTests {
   }
 
   @Test func `a naive ledger without a bug agrees with itself`() async throws {
-    for seed: UInt64 in 1...160 {
+    for seed: UInt64 in 1...240 {
       let run = try await Run(
         seed: seed, commandCount: Self.commandsPerSeed, start: Self.start(nil))
       #expect(run.found == nil, "seed=\(seed) \(run.swarm) \(run.found as Any)")
