@@ -45,7 +45,7 @@ import Testing
     #expect(
       Self.reached(from: .open, Reservations.Status.after) == Reservations.Status.allCases.count)
     #expect(
-      Self.reached(from: .completed, Payments.Status.after) == Payments.Status.allCases.count)
+      Self.reached(from: .pending, Payments.Status.after) == Payments.Status.allCases.count)
     #expect(Self.reached(from: .open, Disputes.Status.after) == Disputes.Status.allCases.count)
     for status in [Disputes.Status.resolvedRefunded, .resolvedDenied, .withdrawn] {
       #expect(Disputes.Step.allCases.allSatisfy { status.after($0) == nil })
@@ -53,7 +53,9 @@ import Testing
     for status in [Reservations.Status.captured, .released, .expired] {
       #expect(Reservations.Step.allCases.allSatisfy { status.after($0) == nil })
     }
-    #expect(Payments.Step.allCases.allSatisfy { Payments.Status.refunded.after($0) == nil })
+    for status in [Payments.Status.refunded, .failed, .expired] {
+      #expect(Payments.Step.allCases.allSatisfy { status.after($0) == nil })
+    }
   }
 
   private static func reached<Status: CaseIterable & Hashable, Step: CaseIterable>(

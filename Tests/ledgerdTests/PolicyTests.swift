@@ -166,6 +166,37 @@ import Testing
     }
   }
 
+  @Test func `what a payment or a hold is for decides, where a policy asks`() async throws {
+    try await Scene.run { scene in
+      let (ann, bob) = (try await scene.payer("ann"), try await scene.agent("bob"))
+      let set = try await Self.set(
+        scene,
+        #"{"wallet_id":"\#(ann.wallet)","allow":{"categories":["food","books"]}}"#,
+        key: scene.operatorKey)
+      #expect(set.status == 201)
+      let hold =
+        #"{"from_wallet_id":"\#(ann.wallet)","to_wallet_id":"\#(bob.wallet)","amount":1,"#
+        + #""expires_in":60"#
+      for (rest, status, reason) in [
+        ("", 403, "category_not_allowed"), (#","category":"games""#, 403, "category_not_allowed"),
+        (#","category":"books""#, 201, nil), (#","category":"a b""#, 400, "invalid_id"),
+        (#","category":"\#(String(repeating: "c", count: 65))""#, 400, "invalid_id"),
+      ] as [(String, Int, String?)] {
+        let paid = try await scene.pay(ann, bob.wallet, "1", rest)
+        #expect(paid.status == status && paid["reason"] == reason, "\(rest)")
+        let held = try await scene.post("/v1/reservations", hold + rest + "}", key: ann.key)
+        #expect(held.status == status && held["reason"] == reason, "\(rest)")
+        if reason != nil { #expect(paid["field"] == "category" && held["field"] == "category") }
+      }
+      let lines = ["food", "games"].map { category in
+        #"{"from_wallet_id":"\#(ann.wallet)","to_wallet_id":"\#(bob.wallet)","amount":1,"#
+          + #""category":"\#(category)"}"#
+      }
+      let replies = try await scene.lines("/v1/payments/batch", lines, key: ann.key)
+      #expect(replies.map { $0["status"] } == ["completed", "403"])
+    }
+  }
+
   @Test func `a policy to come is shown beside the one in force`() async throws {
     try await Scene.run { scene in
       let ann = try await scene.agent("ann")

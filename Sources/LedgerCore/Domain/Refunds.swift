@@ -368,32 +368,53 @@ public enum Refunds {
 // MARK: - Status of a payment
 
 extension Payments {
-  /// What a payment is in, as far as money went back of it.
+  /// What a payment is in: complete at once, unless it waits for approval first; then as far as
+  /// money went back of it.
   public enum Status: UInt8, Hashable, Sendable, CaseIterable {
+    /// Waits for approval, with its money held (``Approvals``).
+    case pending
     /// Complete; nothing went back.
     case completed
     /// A part went back.
     case partiallyRefunded
     /// All of it went back.
     case refunded
+    /// Denied, or cancelled by its payer.
+    case failed
+    /// Nobody approved it in time.
+    case expired
 
-    /// The status after `step`, or `nil` where the step is not allowed.
+    /// The status after `step`, or `nil` where the step is not allowed. The one table of this
+    /// machine: the documentation and the tests read it.
     public func after(_ step: Step) -> Status? {
       switch (self, step) {
+      case (.pending, .approve): .completed
+      case (.pending, .deny), (.pending, .cancel): .failed
+      case (.pending, .expire): .expired
       case (.completed, .refundPart), (.partiallyRefunded, .refundPart): .partiallyRefunded
       case (.completed, .refundRest), (.partiallyRefunded, .refundRest): .refunded
-      case (.refunded, _): nil
+      case (.pending, .refundPart), (.pending, .refundRest), (.completed, _),
+        (.partiallyRefunded, _), (.refunded, _), (.failed, _), (.expired, _):
+        nil
       }
     }
 
-    /// What a payment of `amount` is in when so much of it was refunded.
+    /// What a completed payment of `amount` is in when so much of it was refunded.
     public init(_ amount: Amount, refunded: Amount) {
       self = refunded == .zero ? .completed : refunded < amount ? .partiallyRefunded : .refunded
     }
   }
 
-  /// What can be done to a completed payment.
+  /// What can be done to a payment.
   public enum Step: UInt8, Hashable, Sendable, CaseIterable {
+    /// Somebody who manages the payer's tenant lets it be paid.
+    case approve
+    /// He does not.
+    case deny
+    /// The payer wants it no more.
+    case cancel
+    /// Its deadline passes.
+    case expire
     /// A refund that leaves a rest.
     case refundPart
     /// The refund of all that is left.

@@ -168,7 +168,9 @@ public enum Reservations {
       var schedule: ScheduleNumber
       var timer: Timers.Handle
       var asset: AssetNumber
-      var captureCount: UInt64 = 0
+      var captureCount: UInt32 = 0
+      /// 1 where it is a payment that waits for approval.
+      var isPayment: UInt32 = 0
       var nextFree: UInt64 = 0
       /// The moment at which it counts for the limits of policies, or 0 where it does not.
       var counted: UInt64 = 0
@@ -266,7 +268,7 @@ public enum Reservations {
     let left = Amount(units: row.amount - row.captured)
     let amount = asked ?? left
     guard amount > .zero else { throw Refusal(.amountNotPositive, asked: amount) }
-    guard row.captureCount < captureCountMax else { throw Refusal(.tooManyCaptures) }
+    guard UInt64(row.captureCount) < captureCountMax else { throw Refusal(.tooManyCaptures) }
     guard amount <= left else {
       throw Refusal(
         .captureExceedsHold, limit: left, used: Amount(units: row.captured), asked: amount)
@@ -332,7 +334,8 @@ public enum Reservations {
       let slot = state.rows.take(
         State.Row(
           amount: hold.amount.units, captured: 0, held: held, made: header.number,
-          payer: hold.payer, schedule: hold.schedule, timer: timer, asset: hold.asset))
+          payer: hold.payer, schedule: hold.schedule, timer: timer, asset: hold.asset,
+          isPayment: hold.purpose == .approval ? 1 : 0))
       precondition(slot == hold.slot, "a reservation's row is the first that is free")
       wallets.hold(held, of: hold.payer)
 

@@ -26,6 +26,40 @@ public struct Policy: Hashable, Sendable {
 }
 
 extension Engine {
+  /// The payments that wait for approval, newest first, at most `limit`: those of a wallet, of all
+  /// of an agent's or a tenant's, or all; only those asked for before `before`, where that is given.
+  /// Each by the event that answered it. O(open reservations).
+  public func pendingPayments(
+    of scope: Policies.Scope, before: EventNumber? = nil, limit: Int
+  ) async throws(LedgerFailure) -> [EventNumber] {
+    try await read { ledger in
+      var found: [EventNumber] = []
+      ledger.reservations.rows.walk { _, row in
+        guard row.isPayment == 1, before.map({ row.made < $0 }) ?? true,
+          ledger.isPayer(row.payer, in: scope)
+        else { return }
+        found.append(row.made)
+      }
+      return Array(found.sorted(by: >).prefix(limit))
+    }
+  }
+
+  /// The payment that comes of one that waits for approval, once it is approved.
+  public func payment(
+    waitingAs hold: Reservations.Hold
+  ) async throws(LedgerFailure) -> Payments.Payment {
+    try await read { ledger in
+      do throws(Refusal) {
+        return Payments.Payment(
+          amount: hold.amount, fee: try ledger.fees.fee(on: hold.amount, by: hold.schedule),
+          payer: hold.payer, payee: hold.payee, schedule: hold.schedule, asset: hold.asset,
+          rail: .internal, side: ledger.fees.side(of: hold.schedule))
+      } catch {
+        preconditionFailure("the fee was in range when the payment was asked for: \(error)")
+      }
+    }
+  }
+
   /// What bears on a wallet's spending: the policies of the wallet, its agent, his tenant and the
   /// ledger, in this order, each followed by the one that is coming. Empty where there is no such
   /// wallet. O(rules).
@@ -68,6 +102,15 @@ extension Engine {
 }
 
 extension Ledger {
+  fileprivate func isPayer(_ wallet: WalletNumber, in scope: Policies.Scope) -> Bool {
+    switch scope {
+    case .ledger: true
+    case .tenant(let number): tenant(of: wallet) == number
+    case .agent(let number): wallets.wallets[wallet].agent == number
+    case .wallet(let number): wallet == number
+    }
+  }
+
   fileprivate func policies(of scopes: [Policies.Scope], at now: Timestamp) -> [Policy] {
     var found: [Policy] = []
     for scope in scopes {

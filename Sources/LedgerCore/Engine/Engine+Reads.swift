@@ -175,7 +175,7 @@ extension Engine {
   }
 
   private func parts(of payment: EventNumber) throws(LedgerFailure) -> [Splits.Part] {
-    guard case .split? = try event(payment)?.event.payment?.payee else { return [] }
+    guard case .split? = try event(payment)?.event.payee else { return [] }
     let body = try body(of: payment)
     return Splits.Part.all(body.span)
   }
@@ -216,6 +216,13 @@ extension Engine {
         return .failure(error)
       }
     }
+  }
+}
+
+extension Event {
+  /// Who is paid by a payment, or will be by one that waits.
+  fileprivate var payee: Payments.Payee? {
+    if case .reservation(.reserved(let hold)) = self { hold.payee } else { payment?.payee }
   }
 }
 

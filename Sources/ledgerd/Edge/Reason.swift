@@ -83,6 +83,7 @@ enum Reason: String, CaseIterable, Sendable {
   case policyInPast = "policy_in_past"
   case policyNotFound = "policy_not_found"
   case paymentNotPending = "payment_not_pending"
+  case paymentNotCompleted = "payment_not_completed"
 
   // What a policy denies
   case perPaymentExceeded = "per_payment_exceeded"
@@ -280,6 +281,7 @@ extension Reason {
     case .policyInPast: Terms(409, .ledger, .chooseAnother, "The policy begins in the past")
     case .policyNotFound: Terms(404, .ledger, .chooseAnother, "No such policy")
     case .paymentNotPending: Terms(409, .ledger, .stop, "The payment does not wait")
+    case .paymentNotCompleted: Terms(409, .ledger, .stop, "The payment is not complete")
     case .perPaymentExceeded: Terms(403, .policy, .stop, "Over what is allowed at once")
     case .limitExceeded: Terms(403, .policy, .stop, "Over what is allowed in a period")
     case .countExceeded: Terms(403, .policy, .stop, "Too many payments in a period")

@@ -98,12 +98,13 @@ extension Rejection {
     case .scheduleFalls: "tiers"
     case .deadlineOutOfRange: "expires_in"
     case .agentNameTaken: "name"
+    case .paymentNotFound: "payment_id"
     case .idempotencyConflict, .linkedKeysDiffer: "idempotency_key"
     case .unitTooLarge, .linkedCommandRefused, .notPermitted, .testLedgerOnly, .queueFull,
       .storageFull, .clockAhead, .refusalRateExceeded, .tenantNotFound, .agentNotFound,
       .credentialNotFound, .credentialTaken, .operatorNotFound, .walletNotFound, .assetExists,
       .scheduleNotFound, .scheduleInvalid, .scheduleInPast, .walletFrozen, .walletClosed,
-      .walletOpen, .walletInUse, .paymentNotFound, .reservationNotFound, .reservationEnded,
+      .walletOpen, .walletInUse, .reservationNotFound, .reservationEnded,
       .tooManyCaptures, .paused, .alreadyPaused, .notPaused, .disputeNotFound, .duplicateDispute,
       .disputeWindowPassed, .nothingToDispute, .disputeEnded, .disputeUnderReview,
       .disputeNotReviewed, .paymentDisputed, .tooMuchEvidence, .walletInDispute, .debtNotFound,

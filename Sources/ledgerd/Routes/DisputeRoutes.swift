@@ -45,7 +45,7 @@ enum DisputeRoutes {
     keys: .idempotencyKey, status: 201, answer: DisputeView.properties,
     errors: [
       .paymentNotFound, .duplicateDispute, .disputeWindowPassed, .nothingToDispute,
-      .alreadySettled,
+      .alreadySettled, .paymentNotCompleted, .projectionBehind,
     ],
     handle: { call throws(Problem) in try await open(call) })
 
@@ -169,13 +169,9 @@ enum DisputeRoutes {
 
   private static func open(_ call: Call) async throws(Problem) -> Answer {
     let backend = call.backend
-    // A text that is no payment's stands for none, of which the engine says that it is not there.
-    let number = backend.ids.number(.payment, call[paymentId]).map { EventNumber($0) } ?? .none
-    let payment = try await backend.read { () throws(LedgerFailure) in
-      try backend.engine.event(number)?.event.payment
-    }
-    var asset: Asset?
-    if let payment { asset = try await backend.assets.asset(payment.asset) }
+    let (course, number, payment) = try await backend.completed(
+      call[paymentId], for: call.holder)
+    let asset = try await backend.assets.asset(payment.asset)
     let word = call[reason]
     let wrong = Disputes.Reason.allCases.first { $0.word == word } ?? .other
     let window = UInt32(backend.settings.disputeWindow) * 86_400
@@ -186,11 +182,9 @@ enum DisputeRoutes {
     guard case .dispute(.opened(let opening)) = event.event else {
       preconditionFailure("opening a dispute ends in another event")
     }
-    // Known before, unless the payment was recorded meanwhile.
-    if asset == nil { asset = try await backend.assets.asset(opening.asset) }
-    guard let asset else { preconditionFailure("a payment has an asset") }
     let view = DisputeView(
-      Backend.Opened(event: event, opening: opening), [], asset: asset,
+      Backend.Opened(event: event, opening: opening, payment: course.made.number), [],
+      asset: asset,
       description: call[description], claims: [])
     return Answer(view.json(backend.ids), isReplay: isReplay)
   }
@@ -216,7 +210,7 @@ enum DisputeRoutes {
       (found, next) = try await PaymentRoutes.events(
         of: .wallet(wallet.number), before: try PaymentRoutes.start(call), limit: limit, backend
       ) { event in
-        if case .dispute(.opened) = event { true } else { false }
+        if case .dispute(.opened) = event.event { true } else { false }
       }
     }
     var rows: [JSONValue] = []
@@ -255,7 +249,7 @@ enum DisputeRoutes {
     let (events, next) = try await PaymentRoutes.events(
       of: .event(opened.event.number), before: try PaymentRoutes.start(call), limit: limit, backend
     ) { event in
-      if case .dispute(.evidenceSubmitted) = event { true } else { false }
+      if case .dispute(.evidenceSubmitted) = event.event { true } else { false }
     }
     var rows: [JSONValue] = []
     for event in events {
@@ -340,7 +334,7 @@ struct DisputeView: Sendable {
     var members = Members()
     members.id("id", .dispute, opened.event.number.rawValue, ids)
     members.string("status", status.word)
-    members.id("payment_id", .payment, opened.opening.payment.rawValue, ids)
+    members.id("payment_id", .payment, opened.payment.rawValue, ids)
     members.string("reason", opened.opening.reason.word)
     members.string("opened_by", opened.opening.party.word)
     members.amount("amount", opened.opening.principal, of: asset)
@@ -401,6 +395,8 @@ extension Backend {
   struct Opened: Sendable {
     var event: Recorded
     var opening: Disputes.Opening
+    /// The number by which the payment is known.
+    var payment: EventNumber
     /// The receivers of whom whoever asks may see what is claimed; all, where this is nil.
     var seen: [Payments.Payee]? = []
   }
@@ -417,7 +413,10 @@ extension Backend {
       (try engine.event(number), try engine.body(of: number))
     }
     guard let event, case .dispute(.opened(let opening)) = event.event else { throw notFound }
-    if principal.actor.isStaff { return Opened(event: event, opening: opening, seen: nil) }
+    let payment = try await self.number(ofPayment: opening.payment)
+    if principal.actor.isStaff {
+      return Opened(event: event, opening: opening, payment: payment, seen: nil)
+    }
     var own: [Payments.Payee] = []
     for claim in Disputes.Claim.all(body.span) {
       if try await isParty(principal, claim.payee.wallets) { own.append(claim.payee) }
@@ -425,7 +424,7 @@ extension Backend {
     if own.isEmpty {
       guard try await isParty(principal, [opening.payer]) else { throw notFound }
     }
-    return Opened(event: event, opening: opening, seen: own)
+    return Opened(event: event, opening: opening, payment: payment, seen: own)
   }
 
   /// A dispute with what became of it, its description, and what whoever asks may see of it.

@@ -97,13 +97,16 @@ extension PaymentRoutes {
         case .plain(let payment):
           let (event, isReplay) = try backend.event(
             of: outcomes[next], asset: payment.asset, hasKey: payment.hasKey)
-          plain.write(payment, event, isReplay: isReplay, to: &bytes)
+          if event.event.payment == nil {
+            let view = try await payment.view(event, backend)
+            bytes.append(view, isReplay: isReplay, ids)
+          } else {
+            plain.write(payment, event, isReplay: isReplay, to: &bytes)
+          }
         case .order(let order):
           let (event, isReplay) = try await order.event(of: outcomes[next], backend)
-          var members = Members()
-          order.view(event).write(to: &members, ids)
-          if isReplay { members.bool(Lines.replayedMember, true) }
-          bytes.append(line: members.json)
+          let view = try await order.view(event, backend)
+          bytes.append(view, isReplay: isReplay, ids)
         case .refused: preconditionFailure("it had no request")
         }
       } catch {
@@ -125,6 +128,28 @@ struct PlainPayment: Sendable {
   let to: Range<Int>
   let asset: Asset
   let hasKey: Bool
+}
+
+extension PlainPayment {
+  /// One that waits for approval.
+  fileprivate func view(_ event: Recorded, _ backend: Backend) async throws(Problem) -> PaymentView
+  {
+    guard case .reservation(.reserved(let hold)) = event.event else {
+      preconditionFailure("paying ends in another event")
+    }
+    return PaymentView(
+      event, try await backend.payment(answeredAs: hold), asset: asset, label: nil,
+      description: nil, wait: .pending(until: hold.deadline))
+  }
+}
+
+extension [UInt8] {
+  fileprivate mutating func append(_ view: PaymentView, isReplay: Bool, _ ids: TextIds) {
+    var members = Members()
+    view.write(to: &members, ids)
+    if isReplay { members.bool(Lines.replayedMember, true) }
+    append(line: members.json)
+  }
 }
 
 /// Writes the answers to plain payments: the bytes of ``PaymentView``, from pieces made once.

@@ -16,25 +16,33 @@ enum PaymentRoutes {
   static let currency = Field.currency(
     "currency", "Refused where it is not both wallets'; needs not be said.")
   static let rail = Field.label("rail", "How it settles; internal where it is not said.")
+  static let category = Field.category(
+    "category", "What kind of thing it is for, as policies may allow or deny it.")
   static let description = Field.text(
     "description", bytes: 0...1_000, lines: true, "What it is for, for people.")
 
   static let paymentId: Field<String> = Field.id("payment_id", .payment, "The payment.").required()
   static let walletId = Field.id(
     "wallet_id", .wallet, "Whose payments; the agent's own wallet where it is not said.")
+  static let status = Field.choice(
+    "status", [Payments.Status.pending.word],
+    "Only those that wait for approval: of the wallet or, where none is said, all that whoever "
+      + "asks may approve.")
   static let limit = Field.whole("limit", 1...100, "At most so many; 20 where it is not said.")
   static let cursor = Field.id("cursor", .cursor, "The next_cursor of the page before.")
 
   /// What a payment is asked for with, alone or as one of many.
   static let order: [any AnyField] = [
-    from, toWallet, toExternal, Receivers.split, amount, currency, rail, description, Route.key,
+    from, toWallet, toExternal, Receivers.split, amount, currency, rail, category, description,
+    Route.key,
   ]
 
-  static let all = [pay, batch, list, find, RefundRoutes.refund]
+  static let all = [pay, batch, list, find, RefundRoutes.refund] + ApprovalRoutes.all
 
   static let pay = Route(
     method: .post, path: "/v1/payments", name: "pay",
-    summary: "Pays a wallet, an external label or several of them, complete when answered.",
+    summary: "Pays a wallet, an external label or several of them, complete when answered unless a "
+      + "policy has it approved first.",
     who: .holders([.apiKey]),
     body: order,
     keys: .idempotencyKey, status: 201, answer: PaymentView.properties,
@@ -47,15 +55,16 @@ enum PaymentRoutes {
 
   static let find = Route(
     method: .get, path: "/v1/payments/{payment_id}", name: "payment",
-    summary: "Says what became of a payment, to its payer and its payee.",
+    summary: "Says what became of a payment, to its payer and its payee. Its id stays the same "
+      + "while it waits for approval and after.",
     who: .holders([.apiKey, .tenantKey, .operatorKey]), parameters: [paymentId],
-    answer: PaymentView.properties, errors: [.paymentNotFound],
+    answer: PaymentView.properties, errors: [.paymentNotFound, .projectionBehind],
     handle: { call throws(Problem) in try await find(call) })
 
   static let list = Route(
     method: .get, path: "/v1/payments", name: "payments",
     summary: "Lists the payments from and to a wallet, newest first.",
-    who: .holders([.apiKey, .tenantKey, .operatorKey]), query: [walletId, limit, cursor],
+    who: .holders([.apiKey, .tenantKey, .operatorKey]), query: [walletId, status, limit, cursor],
     answer: [
       Property("payments", .list(PaymentView.properties), "The page."),
       Property(
@@ -70,7 +79,8 @@ enum PaymentRoutes {
     let order = try await order(call)
     let outcome = try await call.backend.outcome(of: order.request)
     let (event, isReplay) = try await order.event(of: outcome, call.backend)
-    return Answer(order.view(event).json(call.backend.ids), isReplay: isReplay)
+    let view = try await order.view(event, call.backend)
+    return Answer(view.json(call.backend.ids), isReplay: isReplay)
   }
 
   /// A payment that was asked for, checked as far as that goes without the engine's thread.
@@ -113,13 +123,21 @@ enum PaymentRoutes {
       return problem
     }
 
-    func view(_ event: Recorded) -> PaymentView {
-      guard let payment = event.event.payment else {
+    /// As it was answered first, also where it was approved since.
+    func view(_ event: Recorded, _ backend: Backend) async throws(Problem) -> PaymentView {
+      let (payment, wait): (Payments.Payment, PaymentView.Wait)
+      if let completed = event.event.payment {
+        (payment, wait) = (completed, .never)
+      } else if case .reservation(.reserved(let hold)) = event.event {
+        payment = try await backend.payment(answeredAs: hold)
+        wait = .pending(until: hold.deadline)
+      } else {
         preconditionFailure("paying ends in another event")
       }
       let parts = receivers.isEmpty ? [] : Receivers.parts(of: receivers, payment)
       return PaymentView(
-        event, payment, asset: asset, label: label, parts: parts, description: description)
+        event, payment, asset: asset, label: label, parts: parts, description: description,
+        wait: wait)
     }
   }
 
@@ -142,7 +160,9 @@ enum PaymentRoutes {
     }
     let request = try backend.request(
       .payment(
-        .pay(from: wallet.number, to: to, amount: amount, asset: asset, rail: .internal)),
+        .pay(
+          from: wallet.number, to: to, amount: amount, asset: asset, rail: .internal,
+          category: call.categoryHash)),
       by: principal.actor, key: call.key, text: call[description].map { [$0] } ?? [],
       registering: call[toExternal].map { [$0] } ?? receivers.map { $0.label ?? "" },
       body: Splits.Share.body(receivers.map { Splits.Share($0.to, weight: $0.share.units) }))
@@ -186,15 +206,9 @@ enum PaymentRoutes {
 
   private static func find(_ call: Call) async throws(Problem) -> Answer {
     let backend = call.backend
-    let notFound = Problem(
-      .paymentNotFound, "Check the payment's id; there is none of this id that is yours.")
-    guard let number = backend.ids.number(.payment, call[paymentId]).map({ EventNumber($0) })
-    else { throw notFound }
-    let event = try await backend.read { () throws(LedgerFailure) in
-      try backend.engine.event(number)
-    }
-    guard let event, let view = try await backend.views(of: [event], seenBy: call.holder).first
-    else { throw notFound }
+    guard let course = try await backend.payment(call[paymentId]),
+      let view = try await backend.views(of: [course], seenBy: call.holder).first
+    else { throw Backend.noPayment }
     return Answer(view.json(backend.ids))
   }
 
@@ -206,15 +220,59 @@ enum PaymentRoutes {
 
   private static func list(_ call: Call) async throws(Problem) -> Answer {
     let backend = call.backend
-    let wallet = try await wallet(of: call, walletId)
-    let (events, next) = try await events(
-      of: .wallet(wallet.number), before: try start(call), limit: call[limit] ?? 20, backend
-    ) { $0.payment != nil }
-    let rows = try await backend.views(of: events, seenBy: call.holder).map { $0.json(backend.ids) }
+    try await backend.fireDueTimers()
+    let (events, next) =
+      call[status] == nil ? try await listed(call) : try await pending(call)
+    var courses: [PaymentCourse] = []
+    for event in events {
+      if let course = try await backend.course(of: event) { courses.append(course) }
+    }
+    let rows = try await backend.views(of: courses, seenBy: call.holder)
+      .map { $0.json(backend.ids) }
     var members = Members()
     members.value("payments", .array(rows))
     members.string("next_cursor", next.map { backend.ids.text(.cursor, $0.rawValue) })
     return Answer(members.json)
+  }
+
+  /// A page of a wallet's payments: each once, where its payer's under its own event, which a
+  /// payment that waits has before it is paid.
+  private static func listed(_ call: Call) async throws(Problem) -> ([Recorded], EventNumber?) {
+    let backend = call.backend
+    let wallet = try await wallet(of: call, walletId)
+    return try await events(
+      of: .wallet(wallet.number), before: try start(call), limit: call[limit] ?? 20, backend
+    ) { event async throws(Problem) in
+      switch event.event {
+      case .reservation(.reserved(let hold)): return hold.purpose == .approval
+      case .reservation(.captured(let capture)) where capture.payment.payer == wallet.number:
+        return try await backend.approved(event, capture) == nil
+      case .payment, .reservation, .genesis, .refusal, .identity, .wallet, .fee, .refund, .pause,
+        .dispute, .receivable, .policy:
+        return event.event.payment != nil
+      }
+    }
+  }
+
+  /// A page of the payments that wait for approval.
+  private static func pending(_ call: Call) async throws(Problem) -> ([Recorded], EventNumber?) {
+    let (backend, holder) = (call.backend, call.holder)
+    let (start, count) = (try start(call), call[limit] ?? 20)
+    let scope: Policies.Scope
+    if call[walletId] == nil, !holder.wallet.isSome {
+      scope = holder.actor.isStaff ? .ledger : .tenant(holder.tenant)
+    } else {
+      scope = .wallet(try await wallet(of: call, walletId).number)
+    }
+    return try await backend.read { () throws(LedgerFailure) in
+      let numbers = try await backend.engine.pendingPayments(
+        of: scope, before: start, limit: count + 1)
+      var found: [Recorded] = []
+      for number in numbers.prefix(count) {
+        if let event = try backend.engine.event(number) { found.append(event) }
+      }
+      return (found, numbers.count > count ? found.last?.number : nil)
+    }
   }
 
   /// The wallet whose things are listed: the one that `field` names, or the agent's own.
@@ -227,7 +285,8 @@ enum PaymentRoutes {
     }
     guard call.holder.wallet.isSome else {
       throw Problem(
-        .missingField, field: name, "In \"\(name)\", say whose; the key that is shown has no wallet.")
+        .missingField, field: name,
+        "In \"\(name)\", say whose; the key that is shown has no wallet.")
     }
     return try await call.backend.wallet(call.holder.wallet, seenBy: call.holder, field: name)
   }
@@ -246,7 +305,7 @@ enum PaymentRoutes {
   /// The events of a timeline that are `wanted`, and before which event the next page begins.
   static func events(
     of owner: TimelineOwner, before: EventNumber?, limit: Int, _ backend: Backend,
-    wanted: (Event) -> Bool
+    wanted: (Recorded) async throws(Problem) -> Bool
   ) async throws(Problem) -> ([Recorded], next: EventNumber?) {
     var found: [Recorded] = []
     var before = before
@@ -256,7 +315,8 @@ enum PaymentRoutes {
       let page = try await backend.view { () throws(ProjectionFailure) in
         try await backend.projections.timeline(of: owner, before: start, limit: limit)
       }
-      for event in page.events where wanted(event.event) {
+      for event in page.events {
+        guard try await wanted(event) else { continue }
         // One more than asked for is there, so the page has a successor.
         if found.count == limit { return (found, found.last?.number) }
         found.append(event)
@@ -266,5 +326,12 @@ enum PaymentRoutes {
       entryCount += page.events.count
     }
     return (found, before)
+  }
+}
+
+extension Call {
+  /// The keyed hash of the category that is said, or 0.
+  var categoryHash: UInt128 {
+    self[PaymentRoutes.category].map { backend.engine.preparation.hash(category: $0) } ?? 0
   }
 }

@@ -3,7 +3,21 @@ import Projections
 
 /// A payment as it is answered.
 struct PaymentView: Sendable {
-  private let header: Header
+  /// How it stands with a payment that needs approval.
+  enum Wait: Sendable {
+    /// It needed none.
+    case never
+    case pending(until: Timestamp)
+    case approved(Timestamp)
+    case failed(Cause, Timestamp, reason: String?)
+    case expired(Timestamp)
+  }
+
+  /// Why it failed.
+  enum Cause: String, CaseIterable { case denied, cancelled }
+
+  /// The event that has its number.
+  private let made: Header
   private let payment: Payments.Payment
   private let asset: Asset
   /// The external label it went to, if it did.
@@ -17,18 +31,20 @@ struct PaymentView: Sendable {
   var refunded = Amount.zero
   /// Its newest dispute, if it was disputed.
   var dispute: Disputes.Standing?
+  var wait = Wait.never
 
-  /// The event is that of this payment.
+  /// The event is the one that has the payment's number.
   init(
     _ event: Recorded, _ payment: Payments.Payment, asset: Asset, label: String?,
-    parts: [Receivers.Part] = [], description: String?
+    parts: [Receivers.Part] = [], description: String?, wait: Wait = .never
   ) {
-    header = event.header
+    made = event.header
     self.payment = payment
     self.asset = asset
     self.label = label
     self.parts = parts
     self.description = description
+    self.wait = wait
     if case .reservation(.captured(let capture)) = event.event {
       reservation = capture.reservation
     } else {
@@ -43,7 +59,11 @@ struct PaymentView: Sendable {
       Property("id", .id(.payment), "The payment."),
       Property(
         "status", .choice(Payments.Status.allCases.map(\.word)),
-        "Complete at once on the internal rail; then what went back of it."),
+        "Complete at once on the internal rail, unless a policy has it approved; then what went "
+          + "back of it."),
+      Property(
+        "cause", .choice(Cause.allCases.map(\.rawValue)), isRequired: false,
+        "Why it failed, if it did."),
       Property("currency", .currency, "Of all its amounts."),
       Property("rail", .choice([internalRail]), "How it settled."),
       Property("from_wallet_id", .id(.wallet), "Who paid."),
@@ -64,7 +84,15 @@ struct PaymentView: Sendable {
       Property(
         "dispute_status", .choice(Disputes.Status.allCases.map(\.word)), isRequired: false,
         "How far that dispute is."),
+      Property(
+        "reason", .text(bytes: 0...1_000, lines: true), isRequired: false,
+        "As whoever denied it gave it."),
       Property("created_at", .time, "When it was recorded."),
+      Property(
+        "expires_at", .time, isRequired: false, "Until when it waits for approval, while it does."),
+      Property(
+        "decided_at", .time, isRequired: false,
+        "When the waiting for approval ended, where it had to."),
     ] + Property.amount("amount", "What it is of.")
     + Property.amount("fee", "What the payer paid on top, or what was taken from the payee.")
     + Property.amount("total_debited", "What the payer paid.")
@@ -79,8 +107,9 @@ struct PaymentView: Sendable {
   }
 
   func write(to members: inout Members, _ ids: TextIds) {
-    members.id("id", .payment, header.number.rawValue, ids)
-    members.string("status", Payments.Status(payment.amount, refunded: refunded).word)
+    members.id("id", .payment, made.number.rawValue, ids)
+    members.string("status", status.word)
+    if case .failed(let cause, _, _) = wait { members.string("cause", cause.rawValue) }
     members.amount("amount", payment.amount, of: asset)
     members.amount("fee", payment.fee, of: asset)
     members.amount("total_debited", payment.debited, of: asset)
@@ -102,7 +131,23 @@ struct PaymentView: Sendable {
       members.id("dispute_id", .dispute, dispute.dispute.rawValue, ids)
       members.string("dispute_status", dispute.status.word)
     }
-    members.time("created_at", header.time)
+    if case .failed(_, _, let reason) = wait { members.string("reason", reason) }
+    members.time("created_at", made.time)
+    switch wait {
+    case .never: break
+    case .pending(let until): members.time("expires_at", until)
+    case .approved(let time), .failed(_, let time, _), .expired(let time):
+      members.time("decided_at", time)
+    }
+  }
+
+  private var status: Payments.Status {
+    switch wait {
+    case .never, .approved: Payments.Status(payment.amount, refunded: refunded)
+    case .pending: .pending
+    case .failed: .failed
+    case .expired: .expired
+    }
   }
 }
 
@@ -110,9 +155,12 @@ extension Payments.Status {
   /// As answers say it. Public and stable.
   var word: String {
     switch self {
+    case .pending: "pending"
     case .completed: "completed"
     case .partiallyRefunded: "partially_refunded"
     case .refunded: "refunded"
+    case .failed: "failed"
+    case .expired: "expired"
     }
   }
 }
@@ -128,20 +176,18 @@ extension Backend {
 
   /// Payments as whoever asks may see them, in their order; what is not his is left out.
   func views(
-    of events: [Recorded], seenBy principal: Principal
+    of courses: [PaymentCourse], seenBy principal: Principal
   ) async throws(Problem) -> [PaymentView] {
-    let numbers = events.map(\.number)
+    let numbers = courses.map(\.listing)
     let (standings, receivers) = try await read { () throws(LedgerFailure) in
       let standings = try await engine.standings(of: numbers)
-      let hasSplit = events.contains { event in
-        if case .split? = event.event.payment?.payee { true } else { false }
-      }
+      let hasSplit = courses.contains { $0.parties?.payee.isSeveral ?? false }
       return (standings, hasSplit ? try await engine.receivers(of: numbers) : [])
     }
     var views: [PaymentView] = []
-    for (index, event) in events.enumerated() {
-      guard let payment = event.event.payment else { continue }
-      let isPayers = try await isParty(principal, [payment.payer])
+    for (index, course) in courses.enumerated() {
+      guard let (payer, payee) = course.parties else { continue }
+      let isPayers = try await isParty(principal, [payer])
       let all = receivers.isEmpty ? [] : receivers[index]
       var seen = all
       if !isPayers {
@@ -150,12 +196,9 @@ extension Backend {
           seen.append(receiver)
         }
       }
-      let isPayees = try await isParty(principal, payment.payee.wallets)
+      let isPayees = try await isParty(principal, payee.wallets)
       guard isPayers || isPayees || !seen.isEmpty else { continue }
-      let texts = try await texts(of: event.described, payment.payee)
-      var view = PaymentView(
-        event, payment, asset: try await assets.asset(payment.asset), label: texts.label,
-        parts: try await parts(seen), description: texts.description)
+      var view = try await view(of: course, parts: try await parts(seen))
       // Of one look at the state, so that they add up.
       view.refunded =
         all.isEmpty ? standings[index].refunded : all.map(\.refunded).reduce(.zero, +)
@@ -163,6 +206,35 @@ extension Backend {
       views.append(view)
     }
     return views
+  }
+
+  /// A payment with the texts beside it.
+  func view(
+    of course: PaymentCourse, parts: [Receivers.Part]
+  ) async throws(Problem) -> PaymentView {
+    let payment: Payments.Payment
+    if let completed = course.completed {
+      payment = completed.payment
+    } else if let hold = course.hold {
+      payment = try await read { () throws(LedgerFailure) in
+        try await engine.payment(waitingAs: hold)
+      }
+    } else {
+      preconditionFailure("a payment that is not complete waits, or did")
+    }
+    let texts = try await texts(of: course.made.described, payment.payee)
+    return PaymentView(
+      course.made, payment, asset: try await assets.asset(payment.asset), label: texts.label,
+      parts: parts, description: texts.description, wait: try await wait(of: course))
+  }
+
+  /// What each receiver of a split gets, of all of them.
+  func parts(of course: PaymentCourse) async throws(Problem) -> [Receivers.Part] {
+    guard course.parties?.payee.isSeveral ?? false else { return [] }
+    let all = try await read { () throws(LedgerFailure) in
+      try await engine.receivers(of: [course.listing])
+    }
+    return try await parts(all[0])
   }
 
   private func parts(_ receivers: [Receiver]) async throws(Problem) -> [Receivers.Part] {
@@ -202,6 +274,11 @@ extension Recorded {
 }
 
 extension Payments.Payee {
+  /// Whether they are several.
+  var isSeveral: Bool {
+    if case .split = self { true } else { false }
+  }
+
   /// His wallet, if that is what he is; those of several are in the event's body.
   var wallets: [WalletNumber] {
     switch self {

@@ -26,22 +26,14 @@ enum RefundRoutes {
         "fee", isRequired: false, "What of the fee went back to who bore it, if anything did."),
     errors: [
       .paymentNotFound, .invalidAmount, .refundExceedsPayment, .paymentDisputed, .alreadySettled,
-      .insufficientFunds, .walletFrozen, .walletClosed,
+      .insufficientFunds, .walletFrozen, .walletClosed, .paymentNotCompleted, .projectionBehind,
     ],
     handle: { call throws(Problem) in try await refund(call) })
 
   private static func refund(_ call: Call) async throws(Problem) -> Answer {
     let backend = call.backend
-    let number = backend.ids.number(.payment, call[PaymentRoutes.paymentId])
-    guard let number = number.map({ EventNumber($0) }),
-      let event = try await backend.read({ () throws(LedgerFailure) in
-        try backend.engine.event(number)
-      }), let payment = event.event.payment
-    else {
-      throw Problem(
-        .paymentNotFound, field: PaymentRoutes.paymentId.property.name,
-        "Check the payment's id; there is none of this id that is yours.")
-    }
+    let (course, number, payment) = try await backend.completed(
+      call[PaymentRoutes.paymentId], for: call.holder)
     let asset = try await backend.assets.asset(payment.asset)
     let part = try call.amount(amount, of: asset)
     let request = try backend.request(
@@ -53,7 +45,7 @@ enum RefundRoutes {
     }
     var members = Members()
     members.id("id", .refund, done.number.rawValue, backend.ids)
-    members.id("payment_id", .payment, refund.payment.rawValue, backend.ids)
+    members.id("payment_id", .payment, course.made.number.rawValue, backend.ids)
     members.string("status", "completed")
     members.amount("amount", refund.amount, of: asset)
     if refund.fee > .zero { members.amount("fee", refund.fee, of: asset) }

@@ -34,7 +34,7 @@ enum ReservationRoutes {
     who: .holders([.apiKey]),
     body: [
       from, PaymentRoutes.toWallet, PaymentRoutes.toExternal, amount, PaymentRoutes.currency,
-      expiresIn, captures, PaymentRoutes.description, Route.key,
+      expiresIn, captures, PaymentRoutes.category, PaymentRoutes.description, Route.key,
     ],
     keys: .idempotencyKey, status: 201, answer: ReservationView.properties,
     errors: PaymentRoutes.pay.errors.filter {
@@ -109,7 +109,8 @@ enum ReservationRoutes {
       .reservation(
         .reserve(
           from: wallet.number, to: to, amount: amount, asset: asset,
-          seconds: UInt32(call[expiresIn]), isMultiple: call[captures] == "several")),
+          seconds: UInt32(call[expiresIn]), isMultiple: call[captures] == "several",
+          category: call.categoryHash)),
       by: call.holder.actor, key: call.key, text: text.map { [$0] } ?? [],
       registering: label.map { [$0] } ?? [])
     let (event, isReplay) = try await backend.submit(request, asset: wallet.asset)
@@ -169,10 +170,7 @@ enum ReservationRoutes {
     let (events, next) = try await PaymentRoutes.events(
       of: .wallet(wallet.number), before: try PaymentRoutes.start(call),
       limit: call[PaymentRoutes.limit] ?? 20, backend
-    ) { event -> Bool in
-      if case .reservation(.reserved) = event { return true }
-      return false
-    }
+    ) { event in event.event.hold != nil }
     var rows: [JSONValue] = []
     for event in events { rows.append(try await backend.view(reserved: event).json(backend.ids)) }
     var members = Members()
@@ -186,8 +184,7 @@ enum ReservationRoutes {
     _ call: Call
   ) async throws(Problem) -> (EventNumber, Reservations.Hold, Asset) {
     let backend = call.backend
-    guard let event = try await backend.reserved(call[reservationId]),
-      case .reservation(.reserved(let hold)) = event.event
+    guard let event = try await backend.reserved(call[reservationId]), let hold = event.event.hold
     else { throw Backend.noReservation }
     return (event.number, hold, try await backend.assets.asset(hold.asset))
   }
@@ -288,6 +285,15 @@ struct ReservationView: Sendable {
   }
 }
 
+extension Event {
+  /// The reservation that begins with it. A payment that waits for approval is held in one too, but
+  /// that is not shown as one.
+  fileprivate var hold: Reservations.Hold? {
+    guard case .reservation(.reserved(let hold)) = self, hold.purpose == .hold else { return nil }
+    return hold
+  }
+}
+
 extension Reservations.Status {
   /// As answers say it. Public and stable.
   var word: String {
@@ -314,8 +320,7 @@ extension Backend {
   func reserved(_ text: String) async throws(Problem) -> Recorded? {
     guard let number = ids.number(.reservation, text).map({ EventNumber($0) }) else { return nil }
     let event = try await read { () throws(LedgerFailure) in try engine.event(number) }
-    guard case .reservation(.reserved)? = event?.event else { return nil }
-    return event
+    return event?.event.hold == nil ? nil : event
   }
 
   /// A reservation as it is now, if whoever asks is its payer or payee, or staff.
@@ -323,7 +328,7 @@ extension Backend {
     _ number: EventNumber, seenBy principal: Principal
   ) async throws(Problem) -> ReservationView {
     let event = try await read { () throws(LedgerFailure) in try engine.event(number) }
-    guard let event, case .reservation(.reserved(let hold)) = event.event,
+    guard let event, let hold = event.event.hold,
       try await isParty(principal, [hold.payer] + hold.payee.wallets)
     else { throw Self.noReservation }
     return try await view(reserved: event)

@@ -62,6 +62,7 @@ enum SystemRoutes {
 /// What is served on the public port.
 enum PublicRoutes {
   static let all: [Route] =
-    AgentRoutes.all + TenantRoutes.all + WalletRoutes.all + PaymentRoutes.all + ReservationRoutes.all
+    AgentRoutes.all + TenantRoutes.all + WalletRoutes.all + PaymentRoutes.all
+    + ReservationRoutes.all
     + DisputeRoutes.all + FeeRoutes.all + PolicyRoutes.all + PauseRoutes.all + SystemRoutes.all
 }
