@@ -179,6 +179,13 @@ enum OpenAPI {
           ["type": "string", "pattern": .string(decimalPattern)],
         ]
       ]
+    case .amountOrZero:
+      return [
+        "oneOf": [
+          ["type": "number", "minimum": .number("0")],
+          ["type": "string", "pattern": .string(decimalPattern)],
+        ]
+      ]
     case .number: return ["type": "number"]
     case .decimal:
       return ["type": "string", "pattern": "^-?(0|[1-9][0-9]*)(\\.[0-9]+)?$"]
@@ -210,6 +217,7 @@ enum OpenAPI {
       ]
     case .list(let properties):
       return ["type": "array", "items": object(properties, isClosed: false)]
+    case .problem: return ["$ref": "#/components/schemas/Problem"]
     case .any: return [:]
     }
   }

@@ -15,6 +15,8 @@ enum Shape: Sendable, Equatable {
   case category
   /// A decimal above zero, as a number or a string, read exactly.
   case amount
+  /// As ``amount``, or zero.
+  case amountOrZero
   /// A decimal in an answer, as a number in its exact text.
   case number
   /// The text of a decimal in an answer.
@@ -37,6 +39,8 @@ enum Shape: Sendable, Equatable {
   case nested([Property], isClosed: Bool)
   /// So many texts of this shape.
   indirect case several(Shape, count: ClosedRange<Int>)
+  /// A refusal, as an answer of its own would be.
+  case problem
   /// Anything; for views that only administrators see.
   case any
 }
@@ -135,6 +139,13 @@ extension Field where Value == String? {
       guard text.utf8.contains(where: { (UInt8(ascii: "1")...UInt8(ascii: "9")).contains($0) })
       else { throw reader.error(.invalidAmount, name, "send an amount greater than zero") }
       return text
+    }
+  }
+
+  /// As ``amount(_:_:)``, or zero.
+  static func amountOrZero(_ name: String, _ about: String) -> Field {
+    Field(Property(name, .amountOrZero, isRequired: false, about)) { reader throws(JSONError) in
+      try reader.optionalAmountText(name)
     }
   }
 

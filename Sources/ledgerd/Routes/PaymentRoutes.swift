@@ -37,7 +37,8 @@ enum PaymentRoutes {
     Route.key,
   ]
 
-  static let all = [pay, batch, list, find, RefundRoutes.refund] + ApprovalRoutes.all
+  static let all =
+    [pay, batch, list, find, RefundRoutes.refund, CheckRoutes.check] + ApprovalRoutes.all
 
   static let pay = Route(
     method: .post, path: "/v1/payments", name: "pay",

@@ -84,16 +84,18 @@ struct PolicyView: Sendable {
 
   /// A rule in its place, as it is told beside the policy.
   static let line = Property(
-    "rules",
-    .list(
-      [
-        Property("rule", .whole(1...Policies.ruleCountMax), "Its place in the policy."),
-        Property("field", .label, "Where it stands in the policy, such as daily[0]."),
-        Property("currency", .currency, isRequired: false, "Of its amounts, where it has some."),
-        Property(
-          "resets_at", .time, isRequired: false,
-          "When what was used counts no longer, where it counts something."),
-      ] + amounts), isRequired: false, "Its rules in their places, with what was used of them.")
+    "rules", .list(lineProperties), isRequired: false,
+    "Its rules in their places, with what was used of them.")
+
+  static let lineProperties =
+    [
+      Property("rule", .whole(1...Policies.ruleCountMax), "Its place in the policy."),
+      Property("field", .label, "Where it stands in the policy, such as daily[0]."),
+      Property("currency", .currency, isRequired: false, "Of its amounts, where it has some."),
+      Property(
+        "resets_at", .time, isRequired: false,
+        "When what was used counts no longer, where it counts something."),
+    ] + amounts
 
   static let amounts =
     Property.amount("limit", isRequired: false, "The limit: an amount, or how many.")
@@ -186,15 +188,40 @@ struct PolicyView: Sendable {
   private func rows(_ lines: [Policy.Line], _ ids: TextIds) -> [JSONValue] {
     var counts: [String: Int] = [:]
     return lines.enumerated().map { place, line in
-      let name = line.rule.name
-      let index = counts[name, default: 0]
-      counts[name] = index + 1
       var members = Members()
-      members.integer("rule", place + 1)
-      members.string("field", name.hasSuffix("_count") ? name : "\(name)[\(index)]")
-      write(line, to: &members)
+      write(line, place, &counts, to: &members)
       return members.json
     }
+  }
+
+  private func write(
+    _ line: Policy.Line, _ place: Int, _ counts: inout [String: Int], to members: inout Members
+  ) {
+    let name = line.rule.name
+    let index = counts[name, default: 0]
+    counts[name] = index + 1
+    members.integer("rule", place + 1)
+    members.string("field", name.hasSuffix("_count") ? name : "\(name)[\(index)]")
+    write(line, to: &members)
+  }
+
+  /// The limits that bear on a payment in an asset, each with its policy.
+  func limits(in asset: AssetNumber, _ ids: TextIds) -> [JSONValue] {
+    var counts: [String: Int] = [:]
+    var rows: [JSONValue] = []
+    for (place, line) in (lines ?? []).enumerated() {
+      var members = Members()
+      members.id("policy_id", .policy, made.rawValue, ids)
+      members.integer("policy_version", version)
+      write(line, place, &counts, to: &members)
+      let row = members.json
+      switch line.rule {
+      case .perPayment, .spend, .approval: if line.rule.asset == asset { rows.append(row) }
+      case .count: rows.append(row)
+      case .allow, .deny, .hours: break
+      }
+    }
+    return rows
   }
 
   /// The limit of a rule and, of one that counts, what was used of it.
