@@ -64,5 +64,6 @@ enum PublicRoutes {
   static let all: [Route] =
     AgentRoutes.all + TenantRoutes.all + WalletRoutes.all + PaymentRoutes.all
     + ReservationRoutes.all
-    + DisputeRoutes.all + FeeRoutes.all + PolicyRoutes.all + PauseRoutes.all + SystemRoutes.all
+    + DisputeRoutes.all + FeeRoutes.all + PolicyRoutes.all + ReceivableRoutes.all + PauseRoutes.all
+    + SystemRoutes.all
 }
