@@ -32,6 +32,7 @@ struct Status: LedgerCommand {
         ["payees", "\(counts.payees)"],
         ["reservations", "\(counts.reservations) open"],
         ["disputes", "\(counts.disputes) undecided, \(counts.debts) debts"],
+        ["policies", "\(counts.policies) in force"],
         ["paused", counts.pauses == 0 ? "nothing" : "\(counts.pauses); see GET /v1/pauses"],
         ["timers", "\(counts.timers)"],
         ["fees", "schedule \(counts.feeSchedule)"],

@@ -56,6 +56,25 @@ import Testing
     }
   }
 
+  @Test func `nobody sheds a policy, or lifts what staff set`() async throws {
+    try await Scene.run { scene in
+      let (ann, admin) = (try await scene.payer("ann"), try await scene.tenantKey())
+      let (key, staff) = (ann.key, try scene.operatorKey)
+      let other = try await scene.post("/v1/wallets", "{}", key: key)
+      let body = #"{"wallet_id":"\#(ann.wallet)","daily_count":1}"#
+      #expect(try await PolicyTests.set(scene, body, key: staff).status == 201)
+      let lifted = try await PolicyTests.set(
+        scene, #"{"wallet_id":"\#(ann.wallet)"}"#, key: admin)
+      #expect(lifted.status == 403 && lifted["reason"] == "not_permitted")
+      let close = #"{"to_wallet_id":"\#(other["wallet_id"] ?? "")"}"#
+      let path = "/v1/wallets/\(ann.wallet)/close"
+      let shed = try await scene.post(path, close, key: key)
+      #expect(shed.status == 403 && shed["code"] == "AP-1002")
+      #expect(shed["reason"] == "wallet_restricted" && shed["final"] == "false")
+      #expect(try await scene.post(path, close, key: admin).status == 200)
+    }
+  }
+
   @Test func `what is no policy is refused by its field`() async throws {
     try await Scene.run { scene in
       let ann = try await scene.agent("ann")

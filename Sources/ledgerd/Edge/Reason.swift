@@ -95,6 +95,7 @@ enum Reason: String, CaseIterable, Sendable {
   case outsideHours = "outside_hours"
   case assetNotCovered = "asset_not_covered"
   case approvalNeeded = "approval_needed"
+  case walletRestricted = "wallet_restricted"
 
   // Of the request itself
   case settlementNotConfigured = "settlement_not_configured"
@@ -291,6 +292,7 @@ extension Reason {
     case .outsideHours: Terms(403, .policy, .stop, "Not at this time")
     case .assetNotCovered: Terms(403, .policy, .stop, "Not in this currency")
     case .approvalNeeded: Terms(403, .policy, .stop, "Somebody must approve it")
+    case .walletRestricted: Terms(403, .policy, .stop, "A policy is about the wallet")
     case .settlementNotConfigured:
       Terms(422, .settlementNotConfigured, .chooseAnother, "Nothing settles on this rail")
     case .idempotencyConflict:

@@ -7,7 +7,8 @@ extension Rejection {
   /// an amount with its currency, or how many.
   func policyDetail(_ refusal: Refusal, _ text: (Amount) -> String) -> String? {
     guard
-      isOfPolicy || self == .policyInvalid || self == .policyInPast || self == .paymentNotPending
+      isOfPolicy || self == .policyInvalid || self == .policyInPast || self == .walletRestricted
+        || self == .paymentNotPending
     else { return nil }
     let (limit, used, asked) = (text(refusal.limit), text(refusal.used), text(refusal.asked))
     let left = text(max(.zero, refusal.limit - refusal.used))
@@ -20,6 +21,9 @@ extension Rejection {
     case .policyInPast: "Choose a begin that is not in the past."
     case .perPaymentExceeded:
       "Send less; this takes \(asked), fee included, and the policy allows \(limit) at once."
+    case .limitExceeded where refusal.resets == .none:
+      "Send less; this takes \(asked), fee included, and the policy never allows more than "
+        + "\(limit), of which \(used) is used and \(left) is left."
     case .limitExceeded:
       "Send less, or wait until \(resets); this takes \(asked), fee included, and of the policy's "
         + "\(limit) \(used) is used and \(left) is left."
@@ -35,6 +39,8 @@ extension Rejection {
     case .approvalNeeded:
       "Make it a payment; this takes \(asked), the policy has what is above \(limit) approved, and "
         + "a hold cannot wait for that."
+    case .walletRestricted:
+      "Ask whoever manages the tenant to close it; a policy is about the wallet."
     case .paymentNotPending:
       "Nothing to do; the payment was approved, denied or cancelled, or it expired."
     case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,

@@ -77,6 +77,7 @@ extension Rejection {
     case .outsideHours: .outsideHours
     case .assetNotCovered: .assetNotCovered
     case .approvalNeeded: .approvalNeeded
+    case .walletRestricted: .walletRestricted
     case .paymentNotPending: .paymentNotPending
     }
   }
@@ -109,7 +110,7 @@ extension Rejection {
       .disputeWindowPassed, .nothingToDispute, .disputeEnded, .disputeUnderReview,
       .disputeNotReviewed, .paymentDisputed, .tooMuchEvidence, .walletInDispute, .debtNotFound,
       .debtUnsettled, .sameOperator, .policyInvalid, .countExceeded, .outsideHours,
-      .paymentNotPending:
+      .walletRestricted, .paymentNotPending:
       nil
     }
   }
@@ -121,7 +122,8 @@ extension Rejection {
     switch self {
     case .insufficientFunds, .fundingCapExceeded, .amountOutOfRange, .amountNotPositive,
       .feeTakesAll, .captureExceedsHold, .refundExceedsPayment, .alreadySettled, .walletInUse,
-      .walletNotEmpty, .scheduleFalls, .perPaymentExceeded, .limitExceeded, .approvalNeeded:
+      .walletNotEmpty, .scheduleFalls, .perPaymentExceeded, .limitExceeded, .approvalNeeded,
+      .payeeNotAllowed, .railNotAllowed, .categoryNotAllowed, .outsideHours, .assetNotCovered:
       .money
     case .refusalRateExceeded: .refusals
     case .countExceeded: .payments
@@ -136,8 +138,7 @@ extension Rejection {
       .notPaused, .disputeNotFound, .duplicateDispute, .nothingToDispute, .disputeEnded,
       .disputeUnderReview, .disputeNotReviewed, .paymentDisputed, .tooMuchEvidence,
       .walletInDispute, .debtNotFound, .debtUnsettled, .sameOperator, .policyInvalid,
-      .policyInPast, .payeeNotAllowed, .railNotAllowed, .categoryNotAllowed, .outsideHours,
-      .assetNotCovered, .paymentNotPending:
+      .policyInPast, .walletRestricted, .paymentNotPending:
       .nothing
     }
   }
@@ -217,7 +218,7 @@ extension Rejection {
     case .sameOperator: "Have another operator ask for the same; one alone gives nothing up."
     case .policyInvalid, .policyInPast, .perPaymentExceeded, .limitExceeded, .countExceeded,
       .payeeNotAllowed, .railNotAllowed, .categoryNotAllowed, .outsideHours, .assetNotCovered,
-      .approvalNeeded, .paymentNotPending:
+      .approvalNeeded, .walletRestricted, .paymentNotPending:
       ""  // see policyDetail(_:)
     }
   }
@@ -253,7 +254,8 @@ extension Rejection {
       .tooManyCaptures, .refundExceedsPayment, .alreadySettled, .paused, .alreadyPaused,
       .notPaused, .debtNotFound, .debtUnsettled, .sameOperator, .policyInvalid, .policyInPast,
       .perPaymentExceeded, .limitExceeded, .countExceeded, .payeeNotAllowed, .railNotAllowed,
-      .categoryNotAllowed, .outsideHours, .assetNotCovered, .approvalNeeded, .paymentNotPending:
+      .categoryNotAllowed, .outsideHours, .assetNotCovered, .approvalNeeded, .walletRestricted,
+      .paymentNotPending:
       nil
     }
   }

@@ -207,6 +207,7 @@ enum AdminRoutes {
     members.integer("reservations", counts.reservations)
     members.integer("disputes", counts.disputes)
     members.integer("debts", counts.debts)
+    members.integer("policies", counts.policies)
     members.integer("pauses", counts.pauses)
     members.integer("timers", counts.timers)
     members.integer("fee_schedule", counts.feeSchedule)

@@ -82,11 +82,10 @@ extension WalletRoutes {
 
   static let close = step(
     "close", "Closes a wallet, and moves what is left to another of the agent's, free of charge.",
-    who: [.apiKey, .operatorKey], body: [toWallet, Route.key],
+    who: [.apiKey, .tenantKey, .operatorKey], body: [toWallet, Route.key],
     errors: [
       .walletFrozen, .walletClosed, .walletInUse, .walletInDispute, .walletNotEmpty, .payeeNotFound,
-      .selfPayment,
-      .currencyDiffers, .payeeClosed, .invalidAmount,
+      .selfPayment, .walletRestricted, .currencyDiffers, .payeeClosed, .invalidAmount,
     ]
   ) { call, wallet in
     guard let text = call[toWallet] else { return .close(wallet) }
@@ -97,7 +96,8 @@ extension WalletRoutes {
 
   static let reopen = step(
     "reopen", "Opens a closed wallet again, with what came back to it meanwhile.",
-    who: [.apiKey, .operatorKey], body: [Route.key], errors: [.walletOpen, .walletFrozen]
+    who: [.apiKey, .tenantKey, .operatorKey], body: [Route.key],
+    errors: [.walletOpen, .walletFrozen]
   ) { _, wallet in .reopen(wallet) }
 
   // MARK: - Steps
