@@ -27,7 +27,7 @@ public struct Policy: Hashable, Sendable {
 
 extension Engine {
   /// The payments that wait for approval, newest first, at most `limit`: those of a wallet, of all
-  /// of an agent's or a tenant's, or all; only those asked for before `before`, where that is given.
+  /// of an agent's or a tenant's, or all; only those before `before`, where that is given.
   /// Each by the event that answered it. O(open reservations).
   public func pendingPayments(
     of scope: Policies.Scope, before: EventNumber? = nil, limit: Int

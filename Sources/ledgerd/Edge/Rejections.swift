@@ -191,9 +191,6 @@ extension Rejection {
       "In \"to_wallet_id\", name a wallet of the agent's that takes the \(asked) in this one."
     case .payeeClosed: "Pay to another wallet; the payee's is closed."
     case .feeTakesAll: "Send more than the fee, which is \(limit) and comes out of the amount."
-    case .splitInvalid:
-      "Name 2 to \(Splits.countMax) receivers, each once and with a share that comes to something; "
-        + "pay labels that are new in several payments, at most \(Splits.newLabelCountMax) in each."
     case .paymentNotFound: "Check the payment's id; there is none of this id that is yours."
     case .reservationNotFound:
       "Check the reservation's id; there is none of this id that is yours."
@@ -208,25 +205,20 @@ extension Rejection {
       "Ask the payee; what he was owed is settled but for \(limit), and no longer here."
     case .disputeNotFound, .duplicateDispute, .disputeWindowPassed, .nothingToDispute,
       .disputeEnded, .disputeUnderReview, .disputeNotReviewed, .paymentDisputed,
-      .tooMuchEvidence, .walletInDispute:
-      disputeDetail(limit: limit) ?? ""
-    case .paused: "Try again later; an operator has stopped new payments."
-    case .alreadyPaused, .notPaused: "Nothing to do; that is so already."
-    case .debtNotFound:
-      "Check dispute and agent; he owes the platform nothing for it that is not paid."
-    case .debtUnsettled: "Decide the dispute first; until then nothing owed for it is given up."
-    case .sameOperator: "Have another operator ask for the same; one alone gives nothing up."
-    case .policyInvalid, .policyInPast, .perPaymentExceeded, .limitExceeded, .countExceeded,
+      .tooMuchEvidence, .walletInDispute, .debtNotFound, .debtUnsettled, .sameOperator,
+      .policyInvalid, .policyInPast, .perPaymentExceeded, .limitExceeded, .countExceeded,
       .payeeNotAllowed, .railNotAllowed, .categoryNotAllowed, .outsideHours, .assetNotCovered,
-      .approvalNeeded, .walletRestricted, .paymentNotPending:
-      ""  // see policyDetail(_:)
+      .approvalNeeded, .walletRestricted, .paymentNotPending, .paused, .alreadyPaused,
+      .notPaused, .splitInvalid:
+      moreDetail(limit: limit) ?? ""  // of policies: see policyDetail(_:_:)
     }
   }
 }
 
 extension Rejection {
-  /// ``detail(limit:used:asked:)`` of what is about disputes; `nil` of everything else.
-  fileprivate func disputeDetail(limit: String) -> String? {
+  /// ``detail(limit:used:asked:)`` of what is about disputes, debts, pauses and splits; `nil` of
+  /// everything else.
+  fileprivate func moreDetail(limit: String) -> String? {
     switch self {
     case .disputeNotFound: "Check the dispute's id; there is none of this id that is yours."
     case .duplicateDispute:
@@ -242,6 +234,15 @@ extension Rejection {
       "Wait for the decision; your side added \(Disputes.evidenceCountMax) pieces of evidence."
     case .walletInDispute:
       "Wait until the wallet's disputes are decided and what its agent owes for them is paid."
+    case .debtNotFound:
+      "Check dispute and agent; he owes the platform nothing for it that is not paid."
+    case .debtUnsettled: "Decide the dispute first; until then nothing owed for it is given up."
+    case .sameOperator: "Have another operator ask for the same; one alone gives nothing up."
+    case .paused: "Try again later; an operator has stopped new payments."
+    case .alreadyPaused, .notPaused: "Nothing to do; that is so already."
+    case .splitInvalid:
+      "Name 2 to \(Splits.countMax) receivers, each once and with a share that comes to something; "
+        + "pay labels that are new in several payments, at most \(Splits.newLabelCountMax) in each."
     case .unitTooLarge, .linkedCommandRefused, .linkedKeysDiffer, .idempotencyConflict,
       .notPermitted, .testLedgerOnly, .queueFull, .refusalRateExceeded, .assetInvalid,
       .amountNotPositive, .amountOutOfRange, .storageFull, .clockAhead, .tenantNotFound,
@@ -249,10 +250,9 @@ extension Rejection {
       .walletNotFound, .assetNotFound, .assetExists, .fundingCapExceeded, .walletFrozen,
       .walletClosed, .walletOpen, .walletInUse, .walletNotEmpty, .payeeNotFound, .selfPayment,
       .currencyDiffers, .insufficientFunds, .payeeClosed, .feeTakesAll, .paymentNotFound,
-      .splitInvalid, .scheduleNotFound, .scheduleInvalid, .scheduleInPast, .scheduleFalls,
+      .scheduleNotFound, .scheduleInvalid, .scheduleInPast, .scheduleFalls,
       .reservationNotFound, .reservationEnded, .captureExceedsHold, .deadlineOutOfRange,
-      .tooManyCaptures, .refundExceedsPayment, .alreadySettled, .paused, .alreadyPaused,
-      .notPaused, .debtNotFound, .debtUnsettled, .sameOperator, .policyInvalid, .policyInPast,
+      .tooManyCaptures, .refundExceedsPayment, .alreadySettled, .policyInvalid, .policyInPast,
       .perPaymentExceeded, .limitExceeded, .countExceeded, .payeeNotAllowed, .railNotAllowed,
       .categoryNotAllowed, .outsideHours, .assetNotCovered, .approvalNeeded, .walletRestricted,
       .paymentNotPending:

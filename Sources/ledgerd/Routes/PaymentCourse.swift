@@ -60,7 +60,7 @@ extension Backend {
       "Nothing to do; nothing was paid, since the payment waits for approval or did not get it.")
   }
 
-  /// The payment that an event belongs to, if it is one's: it is complete with it, or waits with it.
+  /// The payment that an event belongs to, if it is one's: complete with it, or waiting with it.
   func course(of event: Recorded) async throws(Problem) -> PaymentCourse? {
     switch event.event {
     case .payment(.completed): return PaymentCourse(made: event, hold: nil)
