@@ -19,7 +19,7 @@ made="$([ "$share" -eq 1 ] && echo "full" || echo "1/$share"), $(date -u +%F), $
 # $1 at full size, and never nothing.
 sized() { echo $((($1 + share - 1) / share)); }
 
-export LEDGER_TEST_SEED=$seed SIMULATION_SEED=$seed OPENERS=all
+export LEDGER_TEST_SEED=$seed SIMULATION_SEED=$seed OPENERS=all SIMULATION_BUGS=all
 export FAULT_STEP=$share SWEEP_STEP=$share
 export KILL_ROUNDS POWER_LOSS_STATES ROOM_ROUNDS SIMULATION_COMMANDS
 KILL_ROUNDS=$(sized 1000)

@@ -316,7 +316,7 @@ import Testing
     }
   }
 
-  /// A policy of a wallet, an agent, a tenant or all, at once or later; often none that denies much.
+  /// A policy of a wallet, an agent, a tenant or all, at once or later, that denies little.
   private func policy(_ random: inout SplitMix64) -> (Command, [UInt8]) {
     let scopes: [Policies.Scope] = [
       .ledger, .tenant(TenantNumber(1)), .agent(Scenario.ann), .wallet(Scenario.annWallet),

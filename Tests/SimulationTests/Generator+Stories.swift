@@ -13,13 +13,16 @@ extension Generator {
       stories += [{ $0.acrossAnEdge($1) }, { $0.waiting($1) }, { $0.splitsAndNames($1) }]
       stories += [{ $0.untilTheHour($1) }, { $0.closeAndApprove($1) }]
     }
-    if has(.dispute) { stories += [{ $0.advanceAndWriteOff($1) }] }
+    if has(.dispute) {
+      stories += [{ $0.advanceAndWriteOff($1) }, { $0.payeeLosesHisDispute($1) }]
+    }
+    if has(.paySplit), has(.refund) { stories += [{ $0.oneReceiverOfAll($1) }] }
     if has(.registerTenantAdmin) { stories += [{ $0.joinATenant($1) }] }
     guard !stories.isEmpty else { return [] }
     return dice.pick(stories)(&self, model)
   }
 
-  private static func ask(_ requests: [Request]) -> Step {
+  static func ask(_ requests: [Request]) -> Step {
     .submit([Job(requests: requests)])
   }
 

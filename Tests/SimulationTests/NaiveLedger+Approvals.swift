@@ -8,7 +8,7 @@ extension NaiveLedger {
     switch command {
     case .approve(let number):
       let (place, isManager) = try waiting(number, for: actor)
-      // Whoever opens the data directory has an operator's key too, so with staff he is nobody else.
+      // Whoever opens the data directory has an operator's key too, so with staff he is one.
       let asker = reservations[place].asker
       let isBehind = [asker, actor].contains(.administrator) && bug != .administratorIsASecond
       let isNobodyElse = asker == actor || isStaff(asker) && isStaff(actor) && isBehind

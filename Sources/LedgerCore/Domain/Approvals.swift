@@ -17,8 +17,8 @@ public enum Approvals {
   public enum Command: Hashable, Sendable {
     /// Lets it be paid, all of it. By staff or the admin of the payer's tenant.
     case approve(EventNumber)
-    /// Gives the money back to the payer. By staff or the admin of the payer's tenant; the request's
-    /// first text is the reason.
+    /// Gives the money back to the payer. By staff or the admin of the payer's tenant; the first
+    /// text is the reason.
     case deny(EventNumber)
     /// Gives the money back to the payer, who asks for it himself.
     case cancel(EventNumber)

@@ -4,8 +4,8 @@
 ///
 ///     issued ──▶ revoked      dead at once, for ever
 ///
-/// Invariant: a credential belongs to one agent, tenant or operator for ever; an agent belongs to one
-/// tenant; an agent's name is unique within its tenant.
+/// Invariant: a credential belongs to one agent, tenant or operator for ever; an agent belongs to
+/// one tenant; an agent's name is unique within its tenant.
 public enum Identity {
   /// What a credential is good for. One byte in the frame, never reused.
   public enum CredentialKind: UInt8, Hashable, Sendable, CaseIterable {

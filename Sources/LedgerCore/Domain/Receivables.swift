@@ -28,8 +28,8 @@ public enum Receivables {
     ///
     /// The request's first text is the reason.
     case writeOff(EventNumber, of: AgentNumber)
-    /// Sets how much may be advanced in an asset for the debtors of a tenant or, where that is none,
-    /// for all together: zero and up. What was advanced before stays.
+    /// Sets how much may be advanced in an asset for the debtors of a tenant or, where that is
+    /// none, for all together: zero and up. What was advanced before stays.
     case setCap(TenantNumber, AssetNumber, Amount)
   }
 

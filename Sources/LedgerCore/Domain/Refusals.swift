@@ -2,9 +2,9 @@
 ///
 /// Life of a refusal: recorded once, answered again for ever (`design.md` 4.11).
 ///
-/// Invariant: at most ``perMinuteMax`` a minute for one agent, tenant's admin or operator; what is beyond leaves no
-/// event. Nor do refusals of strangers: they have no account to count on, and what refuses them (a
-/// name or a key that is taken) never ceases.
+/// Invariant: at most ``perMinuteMax`` a minute for one agent, tenant's admin or operator; what is
+/// beyond leaves no event. Nor do refusals of strangers: they have no account to count on, and what
+/// refuses them (a name or a key that is taken) never ceases.
 public enum Refusals {
   /// The most refusals of one principal that are recorded in one minute of recorded time.
   public static let perMinuteMax: UInt32 = 60

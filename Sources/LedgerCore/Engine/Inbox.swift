@@ -20,7 +20,8 @@ final class Inbox: Sendable {
   typealias Completion = @Sendable (Result<[Outcome], LedgerFailure>) -> Void
 
   /// A look at the state, at the newest event in it and at the time that the next would have.
-  /// `look` runs on the engine's thread; `answer` when what it saw is durable, or with the failure that came in between.
+  /// `look` runs on the engine's thread; `answer` when what it saw is durable, or with the failure
+  /// that came in between.
   struct Read: Sendable {
     /// Whether what was decided is made durable before the look, so that it sees the end of a
     /// block.

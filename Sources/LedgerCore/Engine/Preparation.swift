@@ -206,31 +206,8 @@ extension Command {
   /// operation, since keys have no expiry.
   fileprivate func putDigestInput(into part: inout KeyedHash.Message) {
     switch self {
-    case .identity(.registerAgent(let tenant, let name, let asset, _, _)):
-      part.put(tenant)
-      part.put(name)
-      part.put(asset.rawValue)
-    case .identity(.registerOperator(let key)): part.put(key)
-    case .identity(.registerTenantAdmin(let tenant, let name, _)):
-      part.put(tenant.rawValue)
-      part.put(name)
-    case .identity(.issue(_, let kind)): part.put(kind.rawValue)
-    case .identity(.revoke(let credential)): part.put(credential.rawValue)
-    case .wallet(.open(let agent, let asset)):
-      part.put(agent.rawValue)
-      part.put(asset.rawValue)
-    case .wallet(.fund(let wallet, let amount, let asset, _)):
-      part.put(wallet.rawValue)
-      part.put(amount.units)
-      part.put(asset.rawValue)
-    case .wallet(.addAsset(let code, let scale)):
-      part.put(code.bytes)
-      part.put(scale)
-    case .wallet(.freeze(let wallet)), .wallet(.unfreeze(let wallet)), .wallet(.reopen(let wallet)):
-      part.put(wallet.rawValue)
-    case .wallet(.close(let wallet, let to)):
-      part.put(wallet.rawValue)
-      part.put(to.rawValue)
+    case .identity(let command): command.putDigestInput(into: &part)
+    case .wallet(let command): command.putDigestInput(into: &part)
     case .payment(.pay(let from, let to, let amount, let asset, let rail, let category)):
       part.put(from.rawValue)
       to.putDigestInput(into: &part)
@@ -285,6 +262,45 @@ extension Command {
     case .pause(.pause(let scope)), .pause(.resume(let scope)):
       part.put(scope.words.kind)
       part.put(scope.words.number)
+    }
+  }
+}
+
+extension Identity.Command {
+  fileprivate func putDigestInput(into part: inout KeyedHash.Message) {
+    switch self {
+    case .registerAgent(let tenant, let name, let asset, _, _):
+      part.put(tenant)
+      part.put(name)
+      part.put(asset.rawValue)
+    case .registerOperator(let key): part.put(key)
+    case .registerTenantAdmin(let tenant, let name, _):
+      part.put(tenant.rawValue)
+      part.put(name)
+    case .issue(_, let kind): part.put(kind.rawValue)
+    case .revoke(let credential): part.put(credential.rawValue)
+    }
+  }
+}
+
+extension Wallets.Command {
+  fileprivate func putDigestInput(into part: inout KeyedHash.Message) {
+    switch self {
+    case .open(let agent, let asset):
+      part.put(agent.rawValue)
+      part.put(asset.rawValue)
+    case .fund(let wallet, let amount, let asset, _):
+      part.put(wallet.rawValue)
+      part.put(amount.units)
+      part.put(asset.rawValue)
+    case .addAsset(let code, let scale):
+      part.put(code.bytes)
+      part.put(scale)
+    case .freeze(let wallet), .unfreeze(let wallet), .reopen(let wallet):
+      part.put(wallet.rawValue)
+    case .close(let wallet, let to):
+      part.put(wallet.rawValue)
+      part.put(to.rawValue)
     }
   }
 }

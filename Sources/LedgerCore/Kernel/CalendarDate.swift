@@ -1,5 +1,5 @@
-/// A day of the Gregorian calendar. By hand, because the kernel imports nothing: the
-/// days of a year that begins in March need no table. A test compares it with Foundation's calendar.
+/// A day of the Gregorian calendar. By hand, because the kernel imports nothing: the days of a year
+/// that begins in March need no table. A test compares it with Foundation's calendar.
 struct CalendarDate: Hashable {
   var year: Int
   /// 1 to 12.

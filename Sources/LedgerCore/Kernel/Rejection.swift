@@ -253,8 +253,8 @@ public struct Refusal: Error, Hashable, Sendable {
   public var rule: UInt32
   /// The policy's version; zero for most.
   public var ruleVersion: UInt32
-  /// The event that stands in the way, such as the one that opened a dispute or set the policy; none
-  /// for most.
+  /// The event that stands in the way, such as the one that opened a dispute or set the policy;
+  /// none for most.
   public var about: EventNumber
   /// When what was used counts no longer; none where nothing is counted over time.
   public var resets: Timestamp

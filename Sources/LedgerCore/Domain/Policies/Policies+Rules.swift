@@ -394,14 +394,14 @@ extension Ledger {
 }
 
 extension Policies.InForce {
-  /// Wallet's, agent's, tenant's, ledger's.
+  /// Wallet's, agent's, tenant's, ledger's: 0 to 3.
   public subscript(index: Int) -> EventNumber {
     get {
       switch index {
       case 0: wallet
       case 1: agent
       case 2: tenant
-      default: ledger
+      default: ledger  // not ours: a place
       }
     }
     set {
@@ -409,7 +409,7 @@ extension Policies.InForce {
       case 0: wallet = newValue
       case 1: agent = newValue
       case 2: tenant = newValue
-      default: ledger = newValue
+      default: ledger = newValue  // not ours: a place
       }
     }
   }

@@ -7,18 +7,21 @@
 ///              its begin, by timer
 ///
 /// Whatever takes something new from a wallet, a payment or a hold, must pass every policy that
-/// bears on it; what ends an obligation passes anyway. A wallet that a policy is about is not closed
-/// by its agent, who has others. Limits count what leaves the wallet, the fee
-/// that it bears included. What is not mentioned where something of its kind is, is denied: an
-/// asset beside limits in others, a payee beside allowed ones, a payment of no category.
+/// bears on it; what ends an obligation passes anyway. A wallet that a policy is about is not
+/// closed by its agent, who has others. Limits count what leaves the wallet, the fee that it bears
+/// included. What is not mentioned where something of its kind is, is denied: an asset beside
+/// limits in others, a payee beside allowed ones, a payment of no category.
+///
+/// Within a linked unit no timer fires, so a policy that comes in force meanwhile binds what
+/// follows the unit.
 ///
 /// Invariant: of each scope at most one policy is in force and at most one is coming. A limit that
 /// the next version repeats goes on counting; every other begins with nothing used.
 public enum Policies {
   /// Whose spending a policy is about.
   public enum Scope: Hashable, Sendable {
-    /// Everybody's together, so that one can use up all. Set by staff only, and without labels, which
-    /// are a tenant's.
+    /// Everybody's together, so that one can use up all. Set by staff only, and without labels,
+    /// which are a tenant's.
     case ledger
     /// All agents' of a tenant, together.
     case tenant(TenantNumber)
@@ -69,8 +72,8 @@ public enum Policies {
     case perPayment(Amount, AssetNumber)
     /// At most so much in a period in an asset. Greater than zero.
     case spend(Amount, AssetNumber, Limits.Period)
-    /// At most so many payments and holds in a period, 1 to ``countLimitMax``. What is captured of a
-    /// hold is not counted again.
+    /// At most so many payments and holds in a period, 1 to ``countLimitMax``. What is captured of
+    /// a hold is not counted again.
     case count(UInt32, Limits.Period)
     /// Nothing but this, and what other such rules of its kind name: payees, rails or categories.
     case allow(Target)

@@ -8,8 +8,8 @@ extension Policies.Event {
     }
   }
 
-  /// A policy: scope 16, begin 8, row 8, version 8. Its begin: scope 16, row 8, version 8, effective
-  /// 8.
+  /// A policy: scope 16, begin 8, row 8, version 8. Its begin: scope 16, row 8, version 8,
+  /// effective 8.
   func encode(into writer: inout ByteWriter) {
     switch self {
     case .set(let setting):
