@@ -25,7 +25,9 @@ extension Generator {
       ])
     }
     let giving: Chapter = { make, model in
-      guard let paid = model.paid.last(where: { $0.parts.count > 1 }) else { return .clock(model.wall) }
+      guard let paid = model.paid.last(where: { $0.parts.count > 1 }) else {
+        return .clock(model.wall)
+      }
       let part = make.dice.isOne(in: 2) ? nil : Amount(units: 1)
       return Self.ask([
         Request(.refund(.refund(paid.number, amount: part)), by: .agent(agent)),
@@ -54,7 +56,9 @@ extension Generator {
       ])
     }
     let deciding: Chapter = { make, model in
-      guard let dispute = model.disputes.last, dispute.ending == nil else { return .clock(model.wall) }
+      guard let dispute = model.disputes.last, dispute.ending == nil else {
+        return .clock(model.wall)
+      }
       return Self.ask([
         Request(.dispute(.review(dispute.number)), by: make.staff(model)),
         Request(.dispute(.resolve(dispute.number, .refunded)), by: make.staff(model)),
