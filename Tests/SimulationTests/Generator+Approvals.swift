@@ -107,6 +107,9 @@ extension Generator {
     var number = debt.dispute
     var agent = AgentNumber(debt.agent)
     var actor = staff(model)
+    if model.operators > 0, !dice.isOne(in: 8) {
+      actor = .operator(OperatorNumber(UInt64(1 + dice.below(model.operators))))
+    }
     for _ in 0..<broken {
       switch dice.below(5) {
       case 0: number = EventNumber(UInt64(1 + dice.below(model.log.count)))

@@ -223,7 +223,7 @@ extension Generator {
     return Request(.identity(command), by: actor)
   }
 
-  private mutating func registerOperator(
+  mutating func registerOperator(
     _ model: NaiveLedger, _ broken: Int
   ) -> Request {
     var key = dice.bits128()

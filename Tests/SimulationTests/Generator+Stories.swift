@@ -166,17 +166,20 @@ extension Generator {
     let wallet = WalletNumber(UInt64(payer + 1))
     let approval = Policies.Rule.approval(above: Amount(units: 1), paying.asset, seconds: 3_600)
     let amount = amount(model, payer, of: 4)
+    let isSplit = dice.isOne(in: 2)
     let all: Chapter = { make, model in
       let next = UInt64(model.wallets.count + 1)
       let receivers = [WalletNumber(next), WalletNumber(next + 1)]
       let open = Request(
         .wallet(.open(agent: AgentNumber(paying.agent), asset: paying.asset)), by: .administrator)
       let shares = receivers.map { Splits.Share(.wallet($0), weight: 1) }
-      let pay = Payments.Command.pay(from: wallet, to: .split, amount: Amount(units: amount))
+      let pay = Payments.Command.pay(
+        from: wallet, to: isSplit ? .split : .wallet(receivers[1]), amount: Amount(units: amount))
       return Self.ask([
         open, open, make.set(.wallet(wallet), [approval], model),
         Request(
-          .payment(pay), by: make.owner(payer, model), body: Splits.Share.body(shares)),
+          .payment(pay), by: make.owner(payer, model),
+          body: isSplit ? Splits.Share.body(shares) : []),
         Request(.wallet(.close(receivers[1], to: receivers[0])), by: .administrator),
       ])
     }
@@ -286,6 +289,18 @@ extension Generator {
     let caps: Chapter = { make, model in
       Self.ask((0...capCount).map { _ in make.setCap(model, 0) })
     }
+    // Without caps a live ledger advances nothing.
+    let isOpened = model.livemode && dice.isOne(in: 2)
+    let opened: Chapter = { _, model in
+      Self.ask(
+        (0...UInt64(model.tenants.count)).flatMap { tenant in
+          model.assets.indices.map { asset in
+            let setCap = Receivables.Command.setCap(
+              TenantNumber(tenant), AssetNumber(UInt64(asset + 1)), .commandMax)
+            return Request(.receivable(setCap), by: .administrator)
+          }
+        })
+    }
     let disputing: Chapter = { make, model in Self.ask(make.spendAndDispute(model)) }
     let isDivided = dice.isOne(in: 2)
     let splitting: Chapter = { make, model in Self.ask([make.paySplit(model, 0)]) }
@@ -304,7 +319,16 @@ extension Generator {
       Self.ask((0...make.dice.below(3)).map { _ in make.writeOff(model, 0) })
     }
     let opening = isDivided ? [splitting, dividing] : [disputing]
-    return (capCount > 0 ? [caps] : []) + opening + [deciding, writing, writing]
+    let isRestarted = dice.isOne(in: 2)
+    let between: Chapter = { make, model in
+      isRestarted ? .restart : Self.ask([make.writeOff(model, 0)])
+    }
+    // It takes two to write off.
+    let staffing: Chapter = { make, model in
+      Self.ask([make.registerOperator(model, 0), make.registerOperator(model, 0)])
+    }
+    return (model.operators < 2 ? [staffing] : []) + (capCount > 0 ? [caps] : [])
+      + (isOpened ? [opened] : []) + opening + [deciding, writing, between, writing]
   }
 
   /// The receivers of a split pass on what they got, and caps leave room for some of it; then it is
