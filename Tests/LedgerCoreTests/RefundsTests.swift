@@ -13,6 +13,17 @@ import Testing
     ]
   private static let payment = EventNumber(UInt64(given.count + 1))
 
+  private static let label = Payments.Payee.external(PayeeNumber(1))
+  /// Ann, of tenant 1, paid a label of her tenant's.
+  private static let toLabel =
+    Scenario.agents + [
+      Scenario.funded(Scenario.annWallet, 10_000),
+      .payment(
+        .payeeRegistered(
+          payee: PayeeNumber(1), tenant: TenantNumber(1), asset: Scenario.usd, label: 7)),
+      Scenario.paid(1_000, fee: 4, to: label),
+    ]
+
   private static func refund(_ units: Int128?) -> Command {
     .refund(.refund(payment, amount: units.map { Amount(units: $0) }))
   }
@@ -95,22 +106,14 @@ import Testing
   }
 
   @Test func `staff refunds a label out of what it is owed, and nobody else does`() {
-    let payee = Payments.Payee.external(PayeeNumber(1))
-    let given =
-      Scenario.agents + [
-        Scenario.funded(Scenario.annWallet, 10_000),
-        .payment(
-          .payeeRegistered(
-            payee: PayeeNumber(1), tenant: TenantNumber(1), asset: Scenario.usd, label: 7)),
-        Scenario.paid(1_000, fee: 4, to: payee),
-      ]
+    let given = Self.toLabel
     let payment = EventNumber(UInt64(given.count + 1))
     let command = Command.refund(.refund(payment, amount: nil))
     expect(given: given, when: command, by: .agent(Scenario.ann), refused: .notPermitted)
     expect(given: given, when: command, by: Self.bob, refused: .paymentNotFound)
     expect(
       given: given, when: command, by: .administrator,
-      then: [Self.refunded(1_000, of: payment, from: payee)])
+      then: [Self.refunded(1_000, of: payment, from: Self.label)])
   }
 
   // MARK: - Fees
@@ -229,20 +232,12 @@ import Testing
     expect(given: Self.given, when: Self.refund(nil), by: payers, refused: .notPermitted)
     let stranger = Actor.tenantAdmin(TenantNumber(3))
     expect(given: Self.given, when: Self.refund(nil), by: stranger, refused: .paymentNotFound)
-    let label = Payments.Payee.external(PayeeNumber(1))
-    let given =
-      Scenario.agents + [
-        Scenario.funded(Scenario.annWallet, 10_000),
-        .payment(
-          .payeeRegistered(
-            payee: PayeeNumber(1), tenant: TenantNumber(1), asset: Scenario.usd, label: 7)),
-        Scenario.paid(1_000, fee: 4, to: label),
-      ]
+    let given = Self.toLabel
     let number = EventNumber(UInt64(given.count + 1))
     let command = Command.refund(.refund(number, amount: nil))
     expect(
       given: given, when: command, by: payers,
-      then: [Self.refunded(1_000, of: number, from: label)])
+      then: [Self.refunded(1_000, of: number, from: Self.label)])
     expect(given: given, when: command, by: payees, refused: .paymentNotFound)
     expect(given: given, when: command, by: .agent(Scenario.ann), refused: .notPermitted)
   }

@@ -84,7 +84,7 @@ import Testing
         (#""daily":[]"#, "invalid_field", "daily"),
         (#""daily":[{"amount":1}]"#, "missing_field", "daily[0].currency"),
         (#""daily":[{"currency":"USD","amount":0}]"#, "invalid_amount", "daily[0].amount"),
-        (#""daily":[{"currency":"XXX","amount":1}]"#, "invalid_currency", "daily[0].currency"),
+        (#""daily":[{"currency":"NONE","amount":1}]"#, "invalid_currency", "daily[0].currency"),
         (#""daily":[\#(usd),\#(usd)]"#, "policy_invalid", "daily[1]"),
         (#""daily":[{"currency":"USD","amount":1,"x":1}]"#, "unknown_field", "daily[0].x"),
         (#""daily_count":0"#, "invalid_field", "daily_count"),

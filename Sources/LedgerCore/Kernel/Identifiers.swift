@@ -156,7 +156,7 @@ public struct Actor: Hashable, Sendable {
     case tenantAdmin = 5
   }
 
-  /// Role in the highest byte, number of the agent or operator below.
+  /// Role in the highest byte, number of the agent, operator or tenant below.
   public var rawValue: UInt64
 
   /// The actor with these eight bytes; `nil` for a role this version does not know.
